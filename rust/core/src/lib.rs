@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! Order book, matching and fixed-point arithmetic of execactor.
