@@ -19,7 +19,7 @@ $(VENV)/.locked: requirements-dev.lock
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.locked pyproject.toml $(RUST_SOURCES)
-	$(BIN)/maturin develop --release --locked --quiet
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings=build-args=--locked -e .
 	@touch $@
 
 demo: build ## trade three decisions on a simulated venue, with a kill -9 in mid-trade
