@@ -1,0 +1,39 @@
+"""An execution: one trade of one of our orders, as the venue reported it."""
+
+from decimal import Decimal
+
+import msgspec
+
+from execactor.domain.side import Side
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """One venue trade. (symbol, trade_id) identifies it: it is booked once, however often it is reported.
+
+    price: quote per base; quantity: base units, > 0; commission: units of commission_asset, negative for a rebate;
+    realized_pnl: quote units, as the venue states it; time_ms: the venue's trade time.
+    client_id: empty when the report does not name it (a listing of trades knows only the venue's order id).
+    """
+
+    symbol: str
+    trade_id: str
+    venue_order_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    client_id: str = ""
+    commission: Decimal = Decimal(0)
+    commission_asset: str = ""
+    realized_pnl: Decimal = Decimal(0)
+    maker: bool = False
+    time_ms: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it unique at the venue."""
+        return (self.symbol, self.trade_id)
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Change of the position: positive for a buy."""
+        return self.side.sign * self.quantity

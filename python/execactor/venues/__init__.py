@@ -1,0 +1,1 @@
+"""Venues: the protocol that every venue implements, and one package per venue."""
