@@ -19,6 +19,7 @@ __all__ = [
     "OrderState",
     "OrderType",
     "Pending",
+    "RejectCause",
     "Role",
     "Side",
     "TimeInForce",
@@ -106,6 +107,19 @@ class Pending(StrEnum):
     """The request that is under way for an order, orthogonal to its state."""
 
     CANCEL = "CANCEL"
+
+
+class RejectCause(StrEnum):
+    """Why a venue refused an order, in words that tactics understand; the adapter translates its codes."""
+
+    WOULD_TRIGGER = "WOULD_TRIGGER"
+    STOP_EXISTS = "STOP_EXISTS"
+    NO_POSITION = "NO_POSITION"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    THIN_BOOK = "THIN_BOOK"
+    OVERLOADED = "OVERLOADED"
+    RISK = "RISK"
+    OTHER = "OTHER"
 
 
 TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
@@ -213,7 +227,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     filled, quote_filled: sums over the executions that we booked; venue_filled: the largest cumulative quantity that
     the venue reported. verified: an event, a query or a listing showed the order (an acknowledgement alone does not).
-    child_id: the venue's id of the order that a triggered conditional order became.
+    child_id: the venue's id of the order that a triggered conditional order became; triggered: its condition was met.
     retryable: it ended REJECTED for a cause that may pass (overload, rate limit), so a successor makes sense.
     *_ns: monotonic; sent_ns is the hand-over to the socket.
     """
@@ -228,8 +242,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     pending: Pending | None = None
     verified: bool = False
     retryable: bool = False
+    cause: RejectCause | None = None
     reason: str = ""
-    reason_code: int = 0
+    triggered: bool = False
     sent_ns: int = 0
     acknowledged_ns: int = 0
     ended_ns: int = 0
@@ -261,14 +276,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What came with an order event, as far as known. reason, code and retryable belong to an end or a loss."""
+    """What came with an order event, as far as known. reason, cause and retryable belong to an end or a loss."""
 
     venue_id: str | None = None
     child_id: str | None = None
     venue_filled: Decimal | None = None
     verified: bool = False
     reason: str = ""
-    code: int = 0
+    cause: RejectCause | None = None
     retryable: bool = False
 
 
@@ -295,7 +310,9 @@ def advance(order: Order, event: OrderEvent, *, now_ns: int, facts: Facts = NO_F
         return (msgspec.structs.replace(order, **changes) if changes else order), following
     changes["state"] = following
     if facts.reason:
-        changes |= {"reason": facts.reason, "reason_code": facts.code, "retryable": facts.retryable}
+        changes |= {"reason": facts.reason, "cause": facts.cause, "retryable": facts.retryable}
+    if following in (OrderState.TRIGGERING, OrderState.TRIGGERED):
+        changes["triggered"] = True
     if event is OrderEvent.SENT:
         changes["sent_ns"] = now_ns
     if following in _CONFIRMED and not order.acknowledged_ns:

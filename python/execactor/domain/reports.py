@@ -7,7 +7,7 @@ import msgspec
 
 from execactor.domain.fill import Execution
 from execactor.domain.lanes import VENUE
-from execactor.domain.order import OrderEvent, OrderType
+from execactor.domain.order import OrderEvent, OrderType, RejectCause
 from execactor.domain.side import Side
 
 
@@ -147,11 +147,12 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """The venue certainly did not take the request. code: the venue's number, 0 when there is none.
 
-    retryable: the cause may pass (overload, rate limit), so a new attempt makes sense after `retry_after_ms`.
+    cause: the code in words that tactics understand. retryable: the cause may pass (overload, rate limit), so a new attempt makes sense after `retry_after_ms`.
     """
 
     reason: str
     code: int = 0
+    cause: RejectCause = RejectCause.OTHER
     retryable: bool = False
     retry_after_ms: int = 0
 

@@ -1,0 +1,339 @@
+"""Messages between actors: frozen structs that name what happened or what is wanted.
+
+`lane` is the mailbox lane (domain/lanes.py); a message without one travels among commands.
+"""
+
+from decimal import Decimal
+from typing import ClassVar, Self
+
+import msgspec
+
+from execactor.domain.account import EngineState, VenueSnapshot
+from execactor.domain.decision import DecisionProblem
+from execactor.domain.fill import Execution
+from execactor.domain.lanes import MARKET, SYSTEM, VENUE
+from execactor.domain.order import Order, OrderIntent, RejectCause
+from execactor.domain.plan import Plan
+from execactor.domain.position import Position
+from execactor.domain.side import Side
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all messages."""
+
+
+# Intake -------------------------------------------------------------------------------------------------------------
+
+
+class PlanReceived(Message):
+    """A decision or signal, checked and sized. expires_ns: monotonic time after which it may not enter."""
+
+    plan: Plan
+    expires_ns: int
+
+
+class FlatRequested(Message):
+    """The position should be flat: cancel entries, close what is open."""
+
+    reason: str
+
+
+class FlatMode(Message):
+    """There is no decision to follow: no entries; an open position stays managed."""
+
+    reason: str
+
+
+class DecisionBroken(Message):
+    """A decision source cannot be followed."""
+
+    problem: DecisionProblem
+
+
+# Market -------------------------------------------------------------------------------------------------------------
+
+
+class Quote(Message):
+    """Best prices of a tradable book, quote per base and base units."""
+
+    lane: ClassVar[int] = MARKET
+
+    symbol: str
+    bid: Decimal
+    bid_quantity: Decimal
+    ask: Decimal
+    ask_quantity: Decimal
+    time_ns: int = 0
+
+    def conflation_key(self) -> tuple[str, str]:
+        """The newest quote of a symbol replaces an unread one."""
+        return ("quote", self.symbol)
+
+    def merge(self, older: Self) -> Self:  # noqa: ARG002  # the protocol of conflation
+        """The newest wins."""
+        return self
+
+
+class MarkUpdate(Message):
+    """Mark price, with the lowest and highest since the last one that was read."""
+
+    lane: ClassVar[int] = MARKET
+
+    symbol: str
+    price: Decimal
+    low: Decimal
+    high: Decimal
+
+    def conflation_key(self) -> tuple[str, str]:
+        """Unread marks of a symbol are merged."""
+        return ("mark", self.symbol)
+
+    def merge(self, older: Self) -> Self:
+        """The newest price; extremes are kept, because a stop may lie between."""
+        return msgspec.structs.replace(self, low=min(self.low, older.low), high=max(self.high, older.high))
+
+
+# Orders -------------------------------------------------------------------------------------------------------------
+
+
+class RiskApproved(Message):
+    """Permission for one risk-increasing order, checked again right before the write.
+
+    max_quantity: base units; worst_price: the limit beyond which the price may not lie; epoch: the account's epoch at
+    approval; expires_ns: monotonic.
+    """
+
+    client_id: str
+    side: Side
+    max_quantity: Decimal
+    worst_price: Decimal
+    epoch: int
+    expires_ns: int
+
+
+class RequestApproval(Message):
+    """PositionActor -> RiskActor: may this entry go out?"""
+
+    intent: OrderIntent
+
+
+class SubmitApproved(Message):
+    """RiskActor -> OrderActor: an approved entry; there is no other way for one."""
+
+    intent: OrderIntent
+    token: RiskApproved
+
+
+class SubmitProtective(Message):
+    """PositionActor -> OrderActor: an order that can only reduce risk; it needs no approval and is never starved."""
+
+    intent: OrderIntent
+
+
+class EntryRefused(Message):
+    """RiskActor -> PositionActor: no. reduced_to is set when a smaller quantity would have passed."""
+
+    client_id: str
+    reason: str
+
+
+class CancelOrder(Message):
+    """Cancel one of our orders."""
+
+    client_id: str
+    reason: str
+
+
+class OrderUpdate(Message):
+    """OrderActor -> PositionActor, RiskActor: an order changed, with the execution that changed it, if one did.
+
+    recovered: replayed from the journal or found by reconciliation rather than seen live.
+    """
+
+    lane: ClassVar[int] = VENUE
+    retry_after_restart: ClassVar[bool] = True
+
+    order: Order
+    execution: Execution | None = None
+    recovered: bool = False
+
+
+class StrayExecution(Message):
+    """OrderActor -> PositionActor: the position changed by an order that is not ours (liquidation, another hand)."""
+
+    lane: ClassVar[int] = VENUE
+    retry_after_restart: ClassVar[bool] = True
+
+    execution: Execution
+
+
+# Account ------------------------------------------------------------------------------------------------------------
+
+
+class EngineStateChanged(Message):
+    """AccountActor -> all: what may be done from now on. epoch: approvals of older epochs are void."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    state: EngineState
+    epoch: int
+    reason: str
+
+
+class EnterSafeMode(Message):
+    """Anyone -> AccountActor: something is wrong that a person must look at; take no new risk."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    reason: str
+
+
+class PauseEntries(Message):
+    """Anyone -> AccountActor: take no new entries until resumed; what rests is cancelled."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    reason: str
+
+
+class Kill(Message):
+    """Anyone -> AccountActor: the kill switch. Stays off across restarts until a person resumes."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    reason: str
+
+
+class Resume(Message):
+    """A person -> AccountActor: reconcile, then trade again."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    reason: str
+
+
+class Flatten(Message):
+    """AccountActor -> PositionActor: cancel entries, close the position; stops go last, after FlatConfirmed."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    reason: str
+
+
+class FlatConfirmed(Message):
+    """AccountActor -> PositionActor: the venue showed no position twice; the stops may go."""
+
+    lane: ClassVar[int] = SYSTEM
+
+
+# Reconciliation -----------------------------------------------------------------------------------------------------
+
+
+class RequestReconcile(Message):
+    """Anyone -> ReconcilerActor: compare with the venue now."""
+
+    lane: ClassVar[int] = VENUE
+
+    reason: str
+
+
+class SnapshotArrived(Message):
+    """Reconciler -> OrderActor: the venue's view of everything, to be compared with ours."""
+
+    lane: ClassVar[int] = VENUE
+
+    snapshot: VenueSnapshot
+
+
+class PositionAdopted(Message):
+    """A position at the venue that we know nothing of: it gets a stop at stop_price at once. key names its orders."""
+
+    lane: ClassVar[int] = VENUE
+
+    position: Position
+    stop_price: Decimal
+    key: str
+
+
+class PositionCorrected(Message):
+    """The venue's position differs from ours and no missed trade explains it: the venue is right."""
+
+    lane: ClassVar[int] = VENUE
+
+    position: Position
+    reason: str
+
+
+# Outward ------------------------------------------------------------------------------------------------------------
+
+
+class AlertLevel(msgspec.Struct, frozen=True):
+    """Names of levels, mildest first."""
+
+    INFO: ClassVar[str] = "INFO"
+    WARNING: ClassVar[str] = "WARNING"
+    ERROR: ClassVar[str] = "ERROR"
+    CRITICAL: ClassVar[str] = "CRITICAL"
+
+
+class Alert(Message):
+    """Something that a person should see. code: stable name, e.g. MISSING_STOP; symbol may be empty."""
+
+    level: str
+    code: str
+    text: str
+    symbol: str = ""
+
+
+class TradeClosed(Message):
+    """A trade from flat to flat.
+
+    pnl: quote units, net of commissions. outcome: what closed it: tp2, tp1, break_even, stopped, exit, external.
+    """
+
+    key: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    pnl: Decimal
+    commission: Decimal
+    outcome: str
+    fills: int
+    opened_ns: int
+    closed_ns: int
+
+
+__all__ = [
+    "Alert",
+    "AlertLevel",
+    "CancelOrder",
+    "DecisionBroken",
+    "EngineStateChanged",
+    "EnterSafeMode",
+    "EntryRefused",
+    "FlatConfirmed",
+    "FlatMode",
+    "FlatRequested",
+    "Flatten",
+    "Kill",
+    "MarkUpdate",
+    "Message",
+    "OrderUpdate",
+    "PauseEntries",
+    "PlanReceived",
+    "PositionAdopted",
+    "PositionCorrected",
+    "Quote",
+    "RejectCause",
+    "RequestApproval",
+    "RequestReconcile",
+    "Resume",
+    "RiskApproved",
+    "SnapshotArrived",
+    "StrayExecution",
+    "SubmitApproved",
+    "SubmitProtective",
+    "TradeClosed",
+]
