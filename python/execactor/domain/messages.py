@@ -4,6 +4,7 @@
 """
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import ClassVar, Self
 
 import msgspec
@@ -18,42 +19,32 @@ from execactor.domain.position import Position
 from execactor.domain.side import Side
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all messages."""
-
-
-# Intake -------------------------------------------------------------------------------------------------------------
-
-
-class PlanReceived(Message):
+class PlanReceived(msgspec.Struct, frozen=True, kw_only=True):
     """A decision or signal, checked and sized. expires_ns: monotonic time after which it may not enter."""
 
     plan: Plan
     expires_ns: int
 
 
-class FlatRequested(Message):
+class FlatRequested(msgspec.Struct, frozen=True, kw_only=True):
     """The position should be flat: cancel entries, close what is open."""
 
     reason: str
 
 
-class FlatMode(Message):
+class FlatMode(msgspec.Struct, frozen=True, kw_only=True):
     """There is no decision to follow: no entries; an open position stays managed."""
 
     reason: str
 
 
-class DecisionBroken(Message):
+class DecisionBroken(msgspec.Struct, frozen=True, kw_only=True):
     """A decision source cannot be followed."""
 
     problem: DecisionProblem
 
 
-# Market -------------------------------------------------------------------------------------------------------------
-
-
-class Quote(Message):
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
     """Best prices of a tradable book, quote per base and base units."""
 
     lane: ClassVar[int] = MARKET
@@ -74,7 +65,7 @@ class Quote(Message):
         return self
 
 
-class MarkUpdate(Message):
+class MarkUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """Mark price, with the lowest and highest since the last one that was read."""
 
     lane: ClassVar[int] = MARKET
@@ -93,10 +84,7 @@ class MarkUpdate(Message):
         return msgspec.structs.replace(self, low=min(self.low, older.low), high=max(self.high, older.high))
 
 
-# Orders -------------------------------------------------------------------------------------------------------------
-
-
-class RiskApproved(Message):
+class RiskApproved(msgspec.Struct, frozen=True, kw_only=True):
     """Permission for one risk-increasing order, checked again right before the write.
 
     max_quantity: base units; worst_price: the limit beyond which the price may not lie; epoch: the account's epoch at
@@ -111,40 +99,40 @@ class RiskApproved(Message):
     expires_ns: int
 
 
-class RequestApproval(Message):
+class RequestApproval(msgspec.Struct, frozen=True, kw_only=True):
     """PositionActor -> RiskActor: may this entry go out?"""
 
     intent: OrderIntent
 
 
-class SubmitApproved(Message):
+class SubmitApproved(msgspec.Struct, frozen=True, kw_only=True):
     """RiskActor -> OrderActor: an approved entry; there is no other way for one."""
 
     intent: OrderIntent
     token: RiskApproved
 
 
-class SubmitProtective(Message):
+class SubmitProtective(msgspec.Struct, frozen=True, kw_only=True):
     """PositionActor -> OrderActor: an order that can only reduce risk; it needs no approval and is never starved."""
 
     intent: OrderIntent
 
 
-class EntryRefused(Message):
+class EntryRefused(msgspec.Struct, frozen=True, kw_only=True):
     """RiskActor -> PositionActor: no. reduced_to is set when a smaller quantity would have passed."""
 
     client_id: str
     reason: str
 
 
-class CancelOrder(Message):
+class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Cancel one of our orders."""
 
     client_id: str
     reason: str
 
 
-class OrderUpdate(Message):
+class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """OrderActor -> PositionActor, RiskActor: an order changed, with the execution that changed it, if one did.
 
     recovered: replayed from the journal or found by reconciliation rather than seen live.
@@ -158,7 +146,7 @@ class OrderUpdate(Message):
     recovered: bool = False
 
 
-class StrayExecution(Message):
+class StrayExecution(msgspec.Struct, frozen=True, kw_only=True):
     """OrderActor -> PositionActor: the position changed by an order that is not ours (liquidation, another hand)."""
 
     lane: ClassVar[int] = VENUE
@@ -167,10 +155,7 @@ class StrayExecution(Message):
     execution: Execution
 
 
-# Account ------------------------------------------------------------------------------------------------------------
-
-
-class EngineStateChanged(Message):
+class EngineStateChanged(msgspec.Struct, frozen=True, kw_only=True):
     """AccountActor -> all: what may be done from now on. epoch: approvals of older epochs are void."""
 
     lane: ClassVar[int] = SYSTEM
@@ -180,7 +165,7 @@ class EngineStateChanged(Message):
     reason: str
 
 
-class EnterSafeMode(Message):
+class EnterSafeMode(msgspec.Struct, frozen=True, kw_only=True):
     """Anyone -> AccountActor: something is wrong that a person must look at; take no new risk."""
 
     lane: ClassVar[int] = SYSTEM
@@ -188,7 +173,7 @@ class EnterSafeMode(Message):
     reason: str
 
 
-class PauseEntries(Message):
+class PauseEntries(msgspec.Struct, frozen=True, kw_only=True):
     """Anyone -> AccountActor: take no new entries until resumed; what rests is cancelled."""
 
     lane: ClassVar[int] = SYSTEM
@@ -196,7 +181,7 @@ class PauseEntries(Message):
     reason: str
 
 
-class Kill(Message):
+class Kill(msgspec.Struct, frozen=True, kw_only=True):
     """Anyone -> AccountActor: the kill switch. Stays off across restarts until a person resumes."""
 
     lane: ClassVar[int] = SYSTEM
@@ -204,7 +189,7 @@ class Kill(Message):
     reason: str
 
 
-class Resume(Message):
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
     """A person -> AccountActor: reconcile, then trade again."""
 
     lane: ClassVar[int] = SYSTEM
@@ -212,7 +197,7 @@ class Resume(Message):
     reason: str
 
 
-class Flatten(Message):
+class Flatten(msgspec.Struct, frozen=True, kw_only=True):
     """AccountActor -> PositionActor: cancel entries, close the position; stops go last, after FlatConfirmed."""
 
     lane: ClassVar[int] = SYSTEM
@@ -220,16 +205,13 @@ class Flatten(Message):
     reason: str
 
 
-class FlatConfirmed(Message):
+class FlatConfirmed(msgspec.Struct, frozen=True, kw_only=True):
     """AccountActor -> PositionActor: the venue showed no position twice; the stops may go."""
 
     lane: ClassVar[int] = SYSTEM
 
 
-# Reconciliation -----------------------------------------------------------------------------------------------------
-
-
-class RequestReconcile(Message):
+class RequestReconcile(msgspec.Struct, frozen=True, kw_only=True):
     """Anyone -> ReconcilerActor: compare with the venue now."""
 
     lane: ClassVar[int] = VENUE
@@ -237,7 +219,7 @@ class RequestReconcile(Message):
     reason: str
 
 
-class SnapshotArrived(Message):
+class SnapshotArrived(msgspec.Struct, frozen=True, kw_only=True):
     """Reconciler -> OrderActor: the venue's view of everything, to be compared with ours."""
 
     lane: ClassVar[int] = VENUE
@@ -245,7 +227,7 @@ class SnapshotArrived(Message):
     snapshot: VenueSnapshot
 
 
-class PositionAdopted(Message):
+class PositionAdopted(msgspec.Struct, frozen=True, kw_only=True):
     """A position at the venue that we know nothing of: it gets a stop at stop_price at once. key names its orders."""
 
     lane: ClassVar[int] = VENUE
@@ -255,7 +237,7 @@ class PositionAdopted(Message):
     key: str
 
 
-class PositionCorrected(Message):
+class PositionCorrected(msgspec.Struct, frozen=True, kw_only=True):
     """The venue's position differs from ours and no missed trade explains it: the venue is right."""
 
     lane: ClassVar[int] = VENUE
@@ -264,28 +246,25 @@ class PositionCorrected(Message):
     reason: str
 
 
-# Outward ------------------------------------------------------------------------------------------------------------
+class AlertLevel(StrEnum):
+    """How much a person should hurry."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
 
 
-class AlertLevel(msgspec.Struct, frozen=True):
-    """Names of levels, mildest first."""
-
-    INFO: ClassVar[str] = "INFO"
-    WARNING: ClassVar[str] = "WARNING"
-    ERROR: ClassVar[str] = "ERROR"
-    CRITICAL: ClassVar[str] = "CRITICAL"
-
-
-class Alert(Message):
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a person should see. code: stable name, e.g. MISSING_STOP; symbol may be empty."""
 
-    level: str
+    level: AlertLevel
     code: str
     text: str
     symbol: str = ""
 
 
-class TradeClosed(Message):
+class TradeClosed(msgspec.Struct, frozen=True, kw_only=True):
     """A trade from flat to flat.
 
     pnl: quote units, net of commissions. outcome: what closed it: tp2, tp1, break_even, stopped, exit, external.
@@ -319,7 +298,6 @@ __all__ = [
     "Flatten",
     "Kill",
     "MarkUpdate",
-    "Message",
     "OrderUpdate",
     "PauseEntries",
     "PlanReceived",

@@ -147,7 +147,8 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """The venue certainly did not take the request. code: the venue's number, 0 when there is none.
 
-    cause: the code in words that tactics understand. retryable: the cause may pass (overload, rate limit), so a new attempt makes sense after `retry_after_ms`.
+    cause: the code in words that tactics understand. retryable: the cause may pass (overload, rate limit), so a new
+    attempt makes sense after `retry_after_ms`.
     """
 
     reason: str
