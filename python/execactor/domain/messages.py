@@ -13,7 +13,7 @@ from execactor.domain.account import EngineState, VenueSnapshot
 from execactor.domain.decision import DecisionProblem
 from execactor.domain.fill import Execution
 from execactor.domain.lanes import MARKET, SYSTEM, VENUE
-from execactor.domain.order import Order, OrderIntent, RejectCause
+from execactor.domain.order import Order, OrderIntent
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.domain.side import Side
@@ -24,6 +24,28 @@ class PlanReceived(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     expires_ns: int
+
+
+class PlanAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan's key is taken up: it never enters again, whatever follows."""
+
+    plan: Plan
+
+
+class PlanStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan is being executed from now on."""
+
+    key: str
+    symbol: str
+
+
+class PlanEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan is over: its trade closed, or it never traded. entered: whether anything was filled."""
+
+    key: str
+    symbol: str
+    reason: str
+    entered: bool
 
 
 class FlatRequested(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +141,7 @@ class SubmitProtective(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntryRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """RiskActor -> PositionActor: no. reduced_to is set when a smaller quantity would have passed."""
+    """RiskActor -> PositionActor: no, and why."""
 
     client_id: str
     reason: str
@@ -300,11 +322,13 @@ __all__ = [
     "MarkUpdate",
     "OrderUpdate",
     "PauseEntries",
+    "PlanAccepted",
+    "PlanEnded",
     "PlanReceived",
+    "PlanStarted",
     "PositionAdopted",
     "PositionCorrected",
     "Quote",
-    "RejectCause",
     "RequestApproval",
     "RequestReconcile",
     "Resume",

@@ -1,0 +1,426 @@
+"""The position machine: NO_POSITION, ENTERING, IN_POSITION, CLOSING, POSITION_CLOSED.
+
+`step` is total and level-triggered: it folds the event into the state, then asks again for whatever the desired state
+lacks the venue's confirmation of, so that a lost effect heals at the next tick.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from execactor.domain.account import EngineState
+from execactor.domain.fill import Execution
+from execactor.domain.instrument import Instrument
+from execactor.domain.messages import (
+    Alert,
+    AlertLevel,
+    EngineStateChanged,
+    EntryRefused,
+    FlatConfirmed,
+    FlatMode,
+    FlatRequested,
+    Flatten,
+    MarkUpdate,
+    OrderUpdate,
+    PlanAccepted,
+    PlanEnded,
+    PlanReceived,
+    PlanStarted,
+    PositionAdopted,
+    PositionCorrected,
+    RequestReconcile,
+    StrayExecution,
+    TradeClosed,
+)
+from execactor.domain.order import Facts, Order, OrderEvent, OrderState, RejectCause, Role, advance
+from execactor.domain.plan import Plan
+from execactor.domain.position import Position
+from execactor.domain.side import Side
+from execactor.tactics.entry import enter, refused, withdraw
+from execactor.tactics.exit import leave
+from execactor.tactics.protection import on_stop_refused, protect, tighten
+from execactor.tactics.targets import stuck, take_profits
+from execactor.tactics.trade import (
+    SECOND,
+    Effect,
+    Phase,
+    TradePolicy,
+    TradeState,
+    asking,
+    cancelling,
+    due,
+    triggered_key,
+)
+
+_REMEMBERED_KEYS = 4096
+_IDLE_TICK_NS = SECOND
+_APPROVAL_LOST_NS = 10 * SECOND
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """Time has passed."""
+
+
+Event = (
+    PlanReceived
+    | FlatRequested
+    | FlatMode
+    | OrderUpdate
+    | EntryRefused
+    | StrayExecution
+    | MarkUpdate
+    | Tick
+    | EngineStateChanged
+    | Flatten
+    | FlatConfirmed
+    | PositionAdopted
+    | PositionCorrected
+)
+
+
+def fresh(instrument: Instrument, policy: TradePolicy, prefix: str) -> TradeState:
+    """The state of a symbol that was never traded."""
+    return TradeState(instrument=instrument, policy=policy, prefix=prefix, position=Position(symbol=instrument.symbol))
+
+
+def step(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    """Fold `event` at monotonic time `now_ns`, then ask for all that is still missing."""
+    state, effects = _fold(state, event, now_ns)
+    for rule in (protect, withdraw, enter, tighten, take_profits, leave, _ask_again, _unplanned, _finish):
+        state, more = rule(stuck(state, now_ns), now_ns)
+        effects += more
+    return state, effects
+
+
+def observe(state: TradeState, event: Event, now_ns: int) -> TradeState:
+    """Fold `event` without acting on it: while recovering, what happened counts and nothing is asked for yet."""
+    return _fold(state, event, now_ns)[0]
+
+
+def next_wake_ns(state: TradeState, now_ns: int) -> int | None:
+    """When `step` should see a Tick at the latest; None while there is nothing to look after."""
+    if state.plan is None and state.position.flat:
+        return None
+    wake = now_ns + _IDLE_TICK_NS
+    if not state.position.flat and not state.exit_reason and state.live(Role.ENTRY):
+        wake = min(wake, state.last_entry_fill_ns + state.policy.fill_pause_ns)
+    if state.exposed_since_ns or state.exit_reason or _backing_off(state):
+        wake = min(wake, now_ns + state.policy.backoff_ns)
+    return max(wake, now_ns + 1)
+
+
+def _backing_off(state: TradeState) -> bool:
+    return any(order.state is OrderState.REJECTED for order in state.orders.values())
+
+
+def _fold(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    match event:
+        case Tick():
+            return state, []
+        case MarkUpdate():
+            return _on_mark(state, event, now_ns), []
+        case OrderUpdate():
+            return _on_order(state, event, now_ns)
+        case PlanReceived():
+            return _on_plan(state, event)
+        case EntryRefused():
+            return _on_refusal(state, event, now_ns)
+        case FlatRequested():
+            return _on_flat(state, event.reason), []
+        case FlatMode():
+            return _without_entries(state, event.reason), []
+        case EngineStateChanged():
+            blocked = event.state in (EngineState.PAUSED, EngineState.SAFE_MODE, EngineState.HALTED)
+            return (_without_entries(state, f"the engine is {event.state}: {event.reason}") if blocked else state), []
+        case Flatten():
+            return msgspec.structs.replace(_on_flat(state, event.reason), hold_stops=True), []
+        case FlatConfirmed():
+            return msgspec.structs.replace(state, hold_stops=False), []
+        case StrayExecution():
+            return _on_stray(state, event.execution, now_ns)
+        case PositionAdopted():
+            return _on_adoption(state, event, now_ns)
+        case PositionCorrected():
+            return _on_correction(state, event, now_ns)
+
+
+def _on_mark(state: TradeState, event: MarkUpdate, now_ns: int) -> TradeState:
+    stop = state.plan.stop_price if state.plan is not None else None
+    breached = 0
+    if stop is not None and not state.position.flat:
+        long = state.position.quantity > 0
+        touched = event.low <= stop if long else event.high >= stop
+        beyond = event.price <= stop if long else event.price >= stop
+        if beyond or (touched and not state.breached_since_ns):
+            breached = state.breached_since_ns or now_ns
+    return msgspec.structs.replace(state, mark=event.price, breached_since_ns=breached)
+
+
+def _on_order(state: TradeState, event: OrderUpdate, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    order = event.order
+    ours = state.plan is not None and order.intent.decision_key == state.plan.key
+    if ours:
+        asked = state.asked_ns
+        if order.triggered and triggered_key(order) not in asked:
+            asked = {**asked, triggered_key(order): now_ns}
+        before = state.orders.get(order.client_id)
+        state = msgspec.structs.replace(state, orders={**state.orders, order.client_id: order}, asked_ns=asked)
+        newly_refused = order.state is OrderState.REJECTED and (before is None or before.live)
+    else:
+        newly_refused = False
+    effects: list[Effect] = []
+    if event.execution is not None:
+        state = _book(state, event.execution, order.intent.role, now_ns)
+        if not ours:
+            late = f"{state.symbol}: {order.client_id} of an earlier trade was executed"
+            effects.append(RequestReconcile(reason=late))
+    if newly_refused:
+        state, more = on_stop_refused(state, order, now_ns)
+        effects += more
+    return state, effects
+
+
+def _book(state: TradeState, execution: Execution, role: Role | None, now_ns: int) -> TradeState:
+    position = state.position.after(execution)
+    return msgspec.structs.replace(
+        state,
+        position=position,
+        fills=state.fills + 1,
+        opened_ns=state.opened_ns or now_ns,
+        last_entry_fill_ns=now_ns if role is Role.ENTRY else state.last_entry_fill_ns,
+        breached_since_ns=0 if position.flat else state.breached_since_ns,
+    )
+
+
+def _on_plan(state: TradeState, event: PlanReceived) -> tuple[TradeState, list[Effect]]:
+    plan = event.plan
+    known = state.done.get(plan.key)
+    if known == plan.body_hash:
+        return state, []
+    if known is not None:
+        text = f"decision {plan.key} came again with another content; the first one stands"
+        return state, [Alert(level=AlertLevel.ERROR, code="DECISION_CONFLICT", text=text, symbol=state.symbol)]
+    done = dict(state.done)
+    done[plan.key] = plan.body_hash
+    while len(done) > _REMEMBERED_KEYS:
+        del done[next(iter(done))]
+    state = msgspec.structs.replace(state, done=done)
+    effects: list[Effect] = [PlanAccepted(plan=plan)]
+    if state.phase is Phase.IN_POSITION and _same_direction(state, plan):
+        return state, [*effects, PlanEnded(key=plan.key, symbol=plan.symbol, reason=_KEPT, entered=False)]
+    if state.plan is None:
+        state = msgspec.structs.replace(state, plan=plan, expires_ns=event.expires_ns)
+        return state, [*effects, PlanStarted(key=plan.key, symbol=plan.symbol)]
+    if state.queued is not None:
+        effects.append(PlanEnded(key=state.queued.key, symbol=plan.symbol, reason=_SUPERSEDED, entered=False))
+    state = _without_entries(state, _SUPERSEDED)
+    state = msgspec.structs.replace(state, queued=plan, queued_expires_ns=event.expires_ns)
+    if state.phase is Phase.IN_POSITION:
+        state = msgspec.structs.replace(state, exit_reason="a newer decision asks for the other side")
+    return state, effects
+
+
+_KEPT = "the position has this direction already and is kept"
+_SUPERSEDED = "a newer decision came"
+
+
+def _same_direction(state: TradeState, plan: Plan) -> bool:
+    return (state.position.quantity > 0) == (plan.side is Side.BUY)
+
+
+def _on_refusal(state: TradeState, event: EntryRefused, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    order = state.orders.get(event.client_id)
+    if order is None or not order.live:
+        return state, []
+    facts = Facts(reason=event.reason, cause=RejectCause.RISK)
+    order, _ = advance(order, OrderEvent.REJECTED, now_ns=now_ns, facts=facts)
+    orders = {**state.orders, order.client_id: order}
+    return msgspec.structs.replace(state, orders=orders), refused(state, event.client_id, event.reason)
+
+
+def _on_flat(state: TradeState, reason: str) -> TradeState:
+    state = _without_entries(state, reason)
+    if state.position.flat or state.exit_reason:
+        return state
+    return msgspec.structs.replace(state, exit_reason=reason)
+
+
+def _without_entries(state: TradeState, reason: str) -> TradeState:
+    # A queued plan is dropped too: its key counts as taken up, so it cannot come back by itself.
+    withdrawn = state.withdrawn or (reason if state.plan is not None else "")
+    return msgspec.structs.replace(state, queued=None, withdrawn=withdrawn)
+
+
+def _on_stray(state: TradeState, execution: Execution, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    state = _book(state, execution, None, now_ns)
+    text = f"{execution.side} {execution.quantity} at {execution.price} by an order that is not ours"
+    alert = Alert(level=AlertLevel.CRITICAL, code="STRAY_EXECUTION", text=text, symbol=state.symbol)
+    return state, [alert, RequestReconcile(reason=f"{state.symbol}: {text}")]
+
+
+def _on_adoption(state: TradeState, event: PositionAdopted, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    position = event.position
+    effects: list[Effect] = []
+    if state.plan is None:
+        plan = Plan(
+            key=event.key,
+            symbol=state.symbol,
+            side=position.closing_side.opposite,
+            quantity=abs(position.quantity),
+            entry_price=position.entry_price,
+            stop_price=event.stop_price,
+            valid_until_ms=0,
+            timestamp_ms=0,
+            body_hash="adopted",
+            source="adopted",
+        )
+        effects = [PlanAccepted(plan=plan), PlanStarted(key=plan.key, symbol=plan.symbol)]
+        done = {**state.done, plan.key: plan.body_hash}
+        state = msgspec.structs.replace(state, plan=plan, expires_ns=now_ns, done=done)
+    opened = state.opened_ns or now_ns
+    return msgspec.structs.replace(state, position=position, opened_ns=opened, withdrawn="adopted"), effects
+
+
+def _on_correction(state: TradeState, event: PositionCorrected, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    mine = state.position
+    text = f"position {mine.quantity} corrected to the venue's {event.position.quantity}: {event.reason}"
+    corrected = msgspec.structs.replace(mine, quantity=event.position.quantity, entry_price=event.position.entry_price)
+    state = msgspec.structs.replace(state, position=corrected, opened_ns=state.opened_ns or now_ns)
+    return state, [Alert(level=AlertLevel.CRITICAL, code="POSITION_CORRECTED", text=text, symbol=state.symbol)]
+
+
+def _ask_again(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    """Repeat requests whose order never left CREATED: the message may have been lost in a restart.
+
+    An entry is asked for once only; when nothing came of it, it counts as withdrawn.
+    """
+    effects: list[Effect] = []
+    for order in state.orders.values():
+        asked_ns = state.asked_ns.get(order.client_id)
+        if order.state is not OrderState.CREATED or not due(asked_ns, now_ns, state.policy.repeat_ns):
+            continue
+        if order.intent.role.protective:
+            state, effect = asking(state, order.intent, now_ns)
+            effects.append(effect)
+        elif due(asked_ns, now_ns, _APPROVAL_LOST_NS):
+            ended, _ = advance(order, OrderEvent.CANCELLED, now_ns=now_ns, facts=Facts(reason="never approved"))
+            state = msgspec.structs.replace(state, orders={**state.orders, order.client_id: ended})
+    return state, effects
+
+
+def _unplanned(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    """A position without a plan is nobody's: reconciliation adopts it and gives it a stop."""
+    if state.plan is not None:
+        return state, []
+    if state.position.flat:
+        closed = bool(state.opened_ns or state.exit_reason)
+        return (msgspec.structs.replace(state, opened_ns=0, exit_reason="", withdrawn="") if closed else state), []
+    if not due(state.asked_ns.get("unplanned"), now_ns, state.policy.repeat_ns):
+        return state, []
+    state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, "unplanned": now_ns})
+    return state, [RequestReconcile(reason=f"{state.symbol}: a position of {state.position.quantity} has no plan")]
+
+
+def _finish(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    """Once flat: cancel what is left, stops last, and close the books when every order has ended and is settled."""
+    if state.plan is None or not state.position.flat:
+        return state, []
+    never_entered = not state.opened_ns and not any(order.live for order in state.orders.values())
+    if not state.opened_ns and not (never_entered and _entry_is_over(state)):
+        return state, []
+    left = [order for order in state.orders.values() if order.live]
+    if state.hold_stops:
+        left = [order for order in left if order.intent.role not in (Role.STOP, Role.TIGHTENED_STOP)]
+    state, effects = cancelling(state, left, "the position is closed", now_ns)
+    if any(order.live for order in state.orders.values()):
+        return state, effects
+    unsettled = [order for order in state.orders.values() if not order.settled]
+    if unsettled:
+        return _settle(state, unsettled, now_ns)
+    return _close_books(state, now_ns)
+
+
+def _entry_is_over(state: TradeState) -> bool:
+    entries = state.of(Role.ENTRY)
+    if not entries:
+        return bool(state.withdrawn)
+    last = entries[-1]
+    another = last.state is OrderState.REJECTED and last.retryable and len(entries) < state.policy.entry_attempts
+    return not (another and not state.withdrawn)
+
+
+def _settle(state: TradeState, unsettled: list[Order], now_ns: int) -> tuple[TradeState, list[Effect]]:
+    key = "settle"
+    if not due(state.asked_ns.get(key), now_ns, state.policy.repeat_ns):
+        return state, []
+    names = ", ".join(order.client_id for order in unsettled)
+    state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, key: now_ns})
+    return state, [RequestReconcile(reason=f"{state.symbol}: the venue reported fills that we have not seen: {names}")]
+
+
+def _close_books(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    plan = state.plan
+    assert plan is not None
+    effects: list[Effect] = []
+    if state.opened_ns:
+        closed = summary(state, now_ns)
+        effects.append(closed)
+        effects.append(PlanEnded(key=plan.key, symbol=plan.symbol, reason=closed.outcome, entered=True))
+    else:
+        reason = state.withdrawn or (state.of(Role.ENTRY)[-1].reason if state.of(Role.ENTRY) else "withdrawn")
+        effects.append(PlanEnded(key=plan.key, symbol=plan.symbol, reason=reason, entered=False))
+    following = state.queued
+    state = TradeState(
+        instrument=state.instrument,
+        policy=state.policy,
+        prefix=state.prefix,
+        position=Position(symbol=state.symbol),
+        done=state.done,
+        mark=state.mark,
+        plan=following,
+        expires_ns=state.queued_expires_ns,
+    )
+    if following is None:
+        return state, effects
+    effects.append(PlanStarted(key=following.key, symbol=following.symbol))
+    state, more = enter(state, now_ns)
+    return state, effects + more
+
+
+def summary(state: TradeState, now_ns: int) -> TradeClosed:
+    """The closed trade in figures; raises AssertionError without a plan."""
+    plan = state.plan
+    assert plan is not None
+    bought, paid = _traded(state, closing=False)
+    sold, received = _traded(state, closing=True)
+    return TradeClosed(
+        key=plan.key,
+        symbol=plan.symbol,
+        side=plan.side,
+        quantity=bought,
+        entry_price=paid / bought if bought else Decimal(0),
+        exit_price=received / sold if sold else Decimal(0),
+        pnl=state.position.realized_pnl - state.position.commission,
+        commission=state.position.commission,
+        outcome=_outcome(state),
+        fills=state.fills,
+        opened_ns=state.opened_ns,
+        closed_ns=now_ns,
+    )
+
+
+def _traded(state: TradeState, *, closing: bool) -> tuple[Decimal, Decimal]:
+    orders = [order for order in state.orders.values() if order.intent.role.protective is closing]
+    return sum((o.filled for o in orders), Decimal(0)), sum((o.quote_filled for o in orders), Decimal(0))
+
+
+def _outcome(state: TradeState) -> str:
+    if state.filled(Role.EXIT):
+        return "exit"
+    if state.filled(Role.STOP):
+        return "stopped"
+    if state.filled(Role.TIGHTENED_STOP):
+        return "break_even"
+    if state.filled(Role.TAKE_PROFIT_2):
+        return "tp2"
+    return "tp1" if state.filled(Role.TAKE_PROFIT_1) else "external"
