@@ -1,0 +1,427 @@
+"""The life of one actor under its ref: birth, inbox, service, end. Failures are the business of `recovery`."""
+
+import asyncio
+import functools
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+import pykka
+from pykka._envelope import Envelope
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
+
+from execactor.runtime.dead_letters import DeadLetter, Reason
+from execactor.runtime.mailbox import Lane, Mailbox, lane_of
+from execactor.runtime.recovery import Phase, Recovery
+from execactor.runtime.ref import LoopRef
+from execactor.runtime.tasks import OwnedTasks
+from execactor.runtime.timers import Tick, Timers
+
+if TYPE_CHECKING:
+    from execactor.runtime.loop_actor import LoopActor
+    from execactor.runtime.system import ActorSystem
+
+logger = logging.getLogger(__name__)
+
+_PYKKA_MESSAGES = frozenset({_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
+_URGENT = int(Lane.URGENT)
+_READY, _STOPPED = Phase.READY, Phase.STOPPED
+_construction = threading.local()
+
+
+class MessageDropped(RuntimeError):
+    """The answer to an ask that was pushed out of a full BULK lane."""
+
+
+class Cell:
+    """What outlives the instances of an actor: the ref and the run-queue know only the cell.
+
+    Apart from `launch`, `put` and `refuse`, everything runs on the dispatcher's thread.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_args",
+        "_dispatcher",
+        "_in_flight",
+        "_kwargs",
+        "_recovery",
+        "_tasks",
+        "_timers",
+        "actor",
+        "actor_class",
+        "in_hot",
+        "in_ready",
+        "last_error",
+        "mailbox",
+        "name",
+        "phase",
+        "processed",
+        "ref",
+        "restarts",
+        "system",
+    )
+
+    def __init__(
+        self,
+        system: "ActorSystem",
+        actor_class: "type[LoopActor]",
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str,
+    ) -> None:
+        self.system = system
+        self.actor_class = actor_class
+        self.name = name
+        self.mailbox = Mailbox(actor_class.bulk_capacity)
+        self.ref: LoopRef[Any] | None = None
+        self.actor: LoopActor | None = None
+        self.phase = Phase.STARTING
+        self.in_hot = self.in_ready = False
+        self.processed = 0
+        self.restarts = 0
+        self.last_error: str | None = None
+        self._args = args
+        self._kwargs = kwargs
+        self._dispatcher = system.dispatcher
+        self._timers: Timers | None = None
+        self._tasks: OwnedTasks | None = None
+        self._in_flight: tuple[asyncio.Task[Any], Envelope[Any]] | None = None
+        self._recovery: Recovery | None = None
+
+    @property
+    def timers(self) -> Timers:
+        if self._timers is None:
+            self._timers = Timers(self.system.clock, self.accept)
+        return self._timers
+
+    @property
+    def tasks(self) -> OwnedTasks:
+        if self._tasks is None:
+            self._tasks = OwnedTasks(self._dispatcher.loop, lambda message: self.accept(Envelope(message)), self.crash)
+        return self._tasks
+
+    # Birth
+
+    def launch(self) -> LoopRef[Any]:
+        """Make the first instance, on the calling thread, and have the dispatcher start it."""
+        with _constructing(self):
+            self.actor_class.start_in_cell(*self._args, **self._kwargs)
+        assert self.ref is not None
+        return self.ref
+
+    def renew(self) -> "LoopActor":
+        """Make a new instance behind the same ref."""
+        with _constructing(self):
+            actor = self.actor_class(*self._args, **self._kwargs)
+        self.restarts += 1
+        return actor
+
+    def adopt(self, actor: "LoopActor") -> None:
+        """Take in an instance under construction; all but the first inherit the ref."""
+        _construction.cell = None
+        if self.ref is None:
+            self.ref = LoopRef(actor, self)
+        else:
+            actor.actor_urn = self.ref.actor_urn
+            actor.actor_stopped = self.ref.actor_stopped
+            self.ref.point_at(actor)
+        actor._actor_ref = self.ref
+        self.actor = actor
+
+    def begin(self) -> None:
+        """Queue the actor for its start."""
+        self.on_dispatcher(lambda: self._dispatcher.schedule(self, hot=False))
+
+    def on_dispatcher(self, call: Callable[[], object]) -> None:
+        """Make a call on the dispatcher's thread. Raises ActorDeadError when the loop is closed."""
+        if self._dispatcher.on_own_thread:
+            call()
+        elif not self._dispatcher.post(call):
+            raise pykka.ActorDeadError(f"The event loop of {self.name} is closed")
+
+    # The inbox, as pykka knows it
+
+    def put(self, envelope: Envelope[Any]) -> None:
+        """Queue a message, from any thread. Raises ActorDeadError when the system's loop is closed."""
+        if self._dispatcher.on_own_thread:
+            self.accept(envelope)
+        else:
+            lane_of(envelope.message)  # a wrong message class is the sender's mistake: say so here, not on the loop
+            self.on_dispatcher(functools.partial(self._accept_posted, envelope))
+
+    def get(self) -> Envelope[Any]:
+        raise RuntimeError("A LoopActor's mailbox is served by its dispatcher; nobody else may take from it")
+
+    def empty(self) -> bool:
+        return not self.mailbox
+
+    def accept(self, envelope: Envelope[Any]) -> None:
+        """Queue a message, on the dispatcher's thread."""
+        if self.phase is _STOPPED:
+            self.lose(envelope, "undeliverable")
+            return
+        lane = lane_of(envelope.message)
+        dropped = self.mailbox.push(envelope, lane)
+        if self.phase is _READY:
+            if lane <= _URGENT:
+                if not self.in_hot:
+                    self._dispatcher.schedule(self, hot=True)
+            elif not self.in_ready:
+                self._dispatcher.schedule(self, hot=False)
+        if dropped is not None:
+            self.lose(dropped, "dropped")
+
+    def _accept_posted(self, envelope: Envelope[Any]) -> None:
+        try:
+            self.accept(envelope)
+        except Exception as exc:
+            # The class's merge() or conflation_key() failed, and the sender has gone on.
+            logger.exception("%s could not take a message", self.name)
+            self.lose(envelope, "failed", exc)
+
+    def refuse(self, envelope: Envelope[Any]) -> None:
+        """Account for a message to the dead actor, from any thread. Whoever waits for an answer is told at once."""
+        self._answer_lost(envelope, "undeliverable", None)
+        bury = functools.partial(self._bury, envelope.message, "undeliverable", None)
+        if self._dispatcher.on_own_thread or not self._dispatcher.post(bury):
+            bury()
+
+    # Service
+
+    def wants(self) -> bool | None:
+        if self.phase is _READY:
+            if self.mailbox.has_hot:
+                return True
+            return False if self.mailbox else None
+        return False if self.phase is Phase.RESTARTING else None
+
+    def visit(self, limit: int, *, hot: bool) -> int:
+        if self.phase is not _READY:
+            # Only from the ready queue: an actor that fails at every restart must not starve the others.
+            return 0 if hot else self._change_phase()
+        take = self.mailbox.pop_hot if hot else self.mailbox.pop
+        dispatcher = self._dispatcher
+        handled = 0
+        while handled < limit:
+            envelope = take()
+            if envelope is None:
+                break
+            handled += 1
+            self.handle(envelope)
+            if self.phase is not _READY or dispatcher.must_yield():
+                break
+        return handled
+
+    def visit_failed(self, exc: BaseException) -> None:
+        """As in pykka, an exception that is no Exception stops all actors; any other is this actor's failure."""
+        if isinstance(exc, (Exception, asyncio.CancelledError)):
+            self.crash(exc)
+            return
+        self._stop_everything(exc)
+        if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+            raise exc
+
+    def handle(self, envelope: Envelope[Any]) -> None:
+        """Have the actor handle one message now."""
+        if type(envelope) is Tick and not envelope.claim():
+            return
+        self.processed += 1
+        actor = self.actor
+        assert actor is not None
+        message = envelope.message
+        try:
+            receive = actor._handle_receive if type(message) in _PYKKA_MESSAGES else actor.on_receive
+            response = receive(message)
+        except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - a handler may raise anything
+            self._failed(envelope, exc)
+        except BaseException as exc:
+            self.lose(envelope, "failed", exc)
+            raise
+        else:
+            if type(response) is CoroutineType:
+                self._suspend(envelope, response)
+            elif envelope.reply_to is not None:
+                self._reply(envelope.reply_to, response)
+
+    def _change_phase(self) -> int:
+        if self.phase is Phase.RESTARTING and self._recovery is not None:
+            self._recovery.restart()
+            return 1
+        if self.phase is not Phase.STARTING or self.actor is None:
+            return 0
+        self.phase = _READY
+        try:
+            self.actor.on_start()
+        except Exception as exc:  # noqa: BLE001 - the actor's own code
+            # As in pykka, on_failure is for actors that had started.
+            self.crash(exc, instance_ran=False)
+        return 1
+
+    def _suspend(self, envelope: Envelope[Any], handler: "CoroutineType[Any, Any, Any]") -> None:
+        task = self._dispatcher.loop.create_task(handler, name=f"{self.name} {type(envelope.message).__qualname__}")
+        self._in_flight = (task, envelope)
+        self.phase = Phase.SUSPENDED
+        task.add_done_callback(self._resume)
+
+    def _resume(self, task: asyncio.Task[Any]) -> None:
+        exc = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if self._in_flight is None or self._in_flight[0] is not task:
+            return  # the actor restarted or stopped meanwhile, which accounted for the message
+        envelope = self._in_flight[1]
+        self._in_flight = None
+        self.phase = _READY
+        if exc is None:
+            if envelope.reply_to is not None:
+                self._reply(envelope.reply_to, task.result())
+        elif isinstance(exc, (Exception, asyncio.CancelledError)):
+            self._failed(envelope, exc)
+        else:
+            self.lose(envelope, "failed", exc)
+            self._stop_everything(exc)
+        wants_hot = self.wants()
+        if wants_hot is not None:
+            self._dispatcher.schedule(self, hot=wants_hot)
+
+    def _reply(self, reply_to: pykka.Future[Any], response: Any) -> None:
+        # An asker that is gone, or has its answer already, is no failure of the one who answers.
+        try:
+            reply_to.set(response)
+        except Exception:
+            logger.warning("An answer of %s came too late", self.name, exc_info=True)
+
+    def _reply_error(self, reply_to: pykka.Future[Any], exc: BaseException) -> None:
+        try:
+            reply_to.set_exception((type(exc), exc, exc.__traceback__))
+        except Exception:
+            logger.warning("An answer of %s came too late", self.name, exc_info=True)
+
+    # Failure and end
+
+    def _failed(self, envelope: Envelope[Any], exc: BaseException) -> None:
+        if envelope.reply_to is None:
+            self.crash(exc, envelope)
+            return
+        # As in pykka, the exception of an ask belongs to the asker.
+        logger.info("Exception returned from %s to its caller", self.name, exc_info=exc)
+        self._reply_error(envelope.reply_to, exc)
+
+    def crash(self, exc: BaseException, envelope: Envelope[Any] | None = None, *, instance_ran: bool = True) -> None:
+        """The actor failed, at `envelope` or by itself: restart it, or stop it for good and escalate.
+
+        instance_ran: whether the failing instance had started, so that its `on_failure` is due.
+        """
+        logger.error("Unhandled exception in %s", self.name, exc_info=exc)
+        self.last_error = f"{type(exc).__qualname__}: {exc}"
+        if self.phase is _STOPPED:
+            return
+        if self._recovery is None:
+            self._recovery = Recovery(self)
+        self._recovery.begin(exc, envelope or self._withdraw(), instance_ran=instance_ran)
+
+    def stop(self) -> None:
+        """Stop now: what is queued, and the message of a suspended handler, become dead letters."""
+        if self.phase is _STOPPED:
+            return
+        started = self.phase in {_READY, Phase.SUSPENDED}
+        actor = self.actor
+        in_flight = self._withdraw()
+        self.retire()
+        try:
+            if started and actor is not None:
+                actor.on_stop()
+        except Exception as exc:
+            self.last_error = f"{type(exc).__qualname__}: {exc}"
+            logger.exception("Unhandled exception in %s while it stopped", self.name)
+        finally:
+            if in_flight is not None:
+                self.lose(in_flight, "stopped")
+            self.clear()
+
+    def retire(self) -> None:
+        """Take the actor out of service: from here on nothing reaches it."""
+        assert self.ref is not None
+        self.phase = _STOPPED
+        self.release()
+        if self._recovery is not None:
+            self._recovery.end()
+        pykka.ActorRegistry.unregister(self.ref)
+        self.system.forget(self)
+        self.ref.actor_stopped.set()
+
+    def release(self) -> None:
+        """End what the instance owns."""
+        if self._timers is not None:
+            self._timers.cancel_all()
+        if self._tasks is not None:
+            self._tasks.cancel_all()
+
+    def clear(self) -> None:
+        """Empty the mailbox of the stopped actor. A second stop that waits there is answered, not lost."""
+        while (envelope := self.mailbox.pop()) is not None:
+            if type(envelope.message) is _ActorStop:
+                if envelope.reply_to is not None:
+                    self._reply(envelope.reply_to, None)
+            elif type(envelope) is not Tick:
+                self.lose(envelope, "stopped")
+        self.actor = None
+
+    def lose(self, envelope: Envelope[Any], reason: Reason, exc: BaseException | None = None) -> None:
+        """Turn a message into a dead letter; whoever waits for its answer gets an error at once."""
+        if type(envelope) is Tick:
+            envelope.claim()
+        self._answer_lost(envelope, reason, exc)
+        self._bury(envelope.message, reason, exc)
+
+    def _answer_lost(self, envelope: Envelope[Any], reason: Reason, exc: BaseException | None) -> None:
+        if envelope.reply_to is None:
+            return
+        kind = type(envelope.message).__qualname__
+        error = (
+            MessageDropped(f"{self.name} had no room for this {kind}")
+            if reason == "dropped"
+            else pykka.ActorDeadError(f"{self.name} will not answer this {kind}: {reason}")
+        )
+        error.__cause__ = exc
+        self._reply_error(envelope.reply_to, error)
+
+    def _bury(self, message: Any, reason: Reason, exc: BaseException | None) -> None:
+        if type(message) is not _ActorStop:
+            trace = None if exc is None else "".join(traceback.format_exception(exc))
+            self.system.dead_letters.record(DeadLetter(self.name, message, reason, trace))
+
+    def _withdraw(self) -> Envelope[Any] | None:
+        if self._in_flight is None:
+            return None
+        task, envelope = self._in_flight
+        self._in_flight = None
+        task.cancel()
+        return envelope
+
+    def _stop_everything(self, exc: BaseException) -> None:
+        logger.critical("%r in %s: stopping all actors", exc, self.name, exc_info=exc)
+        self.last_error = f"{type(exc).__qualname__}: {exc}"
+        self.stop()
+        pykka.ActorRegistry.stop_all(block=False)
+
+
+def cell_under_construction() -> Cell:
+    """The cell that the LoopActor now being constructed belongs to."""
+    cell: Cell | None = getattr(_construction, "cell", None)
+    if cell is None:
+        raise RuntimeError("A LoopActor is made by its start() or by ActorSystem.start(), not by calling the class")
+    return cell
+
+
+@contextmanager
+def _constructing(cell: Cell) -> Iterator[None]:
+    outer = getattr(_construction, "cell", None)
+    _construction.cell = cell
+    try:
+        yield
+    finally:
+        _construction.cell = outer

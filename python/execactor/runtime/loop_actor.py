@@ -1,0 +1,115 @@
+"""The base class of all actors that share one event loop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from inspect import iscoroutinefunction
+from typing import Any, ClassVar, Self, TypeVar
+
+import pykka
+
+from execactor.runtime.cell import Cell, cell_under_construction
+from execactor.runtime.clock import Clock
+from execactor.runtime.future import LoopFuture
+from execactor.runtime.mailbox import DEFAULT_BULK_CAPACITY
+from execactor.runtime.supervisor import Supervision
+from execactor.runtime.system import ActorSystem
+from execactor.runtime.timers import Timers
+
+T = TypeVar("T")
+
+_SYNC_HOOKS = ("on_start", "on_stop", "on_failure", "on_restart")
+
+
+class LoopActor(pykka.Actor):
+    """A pykka actor that runs on its system's event loop instead of a thread of its own.
+
+    Override `on_receive` (sync, or `async def`: while it is suspended the actor takes no other message, others run)
+    and the hooks `on_start`, `on_stop`, `on_failure`, `on_restart` (all sync). Nothing in an actor may block.
+
+    When a told message's handler raises, the message becomes a dead letter and the actor is restarted as
+    `supervision` says: `on_failure` on the old instance, then the class is called again with the original arguments,
+    then `on_restart`. Ref and mailbox stay; timers and tasks end. A message class with `retry_after_restart = True`
+    is handled again first, up to 3 times in all; then it is a dead letter and escalated, and the actor goes on.
+    """
+
+    supervision: ClassVar[Supervision] = Supervision()
+    bulk_capacity: ClassVar[int] = DEFAULT_BULK_CAPACITY
+
+    clock: Clock
+    system: ActorSystem
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for hook in _SYNC_HOOKS:
+            if iscoroutinefunction(getattr(cls, hook)):
+                raise TypeError(f"{cls.__qualname__}.{hook} must not be async: use spawn() or pipe_to_self() in it")
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
+        """Start an actor in the current system (see ActorSystem.current), under a name made from its class."""
+        return ActorSystem.current().launch(cls, args, kwargs, name=None)
+
+    @classmethod
+    def start_in_cell(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
+        """pykka's own start, which makes, registers and begins the instance. The system calls it."""
+        return super().start(*args, **kwargs)
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        self._cell = cell_under_construction()
+        super().__init__()
+        self.clock = self._cell.system.clock
+        self.system = self._cell.system
+        self._cell.adopt(self)
+
+    @staticmethod
+    def _create_actor_inbox() -> Cell:
+        return cell_under_construction()
+
+    @staticmethod
+    def _create_future() -> LoopFuture[Any]:
+        return LoopFuture()
+
+    def _start_actor_loop(self) -> None:
+        self._cell.begin()
+
+    def _stop(self) -> None:
+        self._cell.stop()
+
+    def on_restart(self, cause: BaseException) -> None:  # noqa: ARG002 - for those who override it
+        """Called on the new instance instead of `on_start`; by default it calls that."""
+        self.on_start()
+
+    @property
+    def timers(self) -> Timers:
+        """The actor's timers. Raises RuntimeError for an instance that is no longer, or not on its own thread."""
+        self._check_own("timers")
+        return self._cell.timers
+
+    def pipe_to_self(
+        self,
+        awaitable: Awaitable[T] | pykka.Future[T],
+        wrap: Callable[[T], Any],
+        on_error: Callable[[BaseException], Any],
+    ) -> "asyncio.Task[T]":
+        """Run `awaitable` beside the actor, then tell it `wrap(result)` or `on_error(exception)`.
+
+        Takes coroutines, asyncio futures and any pykka future. When the actor stops or restarts, the task is
+        cancelled and neither is called. An exception in `wrap` or `on_error` is the actor's failure.
+        """
+        self._check_own("pipe_to_self()")
+        return self._cell.tasks.pipe(awaitable, wrap, on_error)
+
+    def spawn(self, coro: Coroutine[Any, Any, T], *, name: str | None = None) -> "asyncio.Task[T]":
+        """Run a coroutine beside the actor until it ends or the actor stops or restarts.
+
+        It runs on the same thread between the actor's messages. Its exception is the actor's failure.
+        """
+        self._check_own("spawn()")
+        return self._cell.tasks.spawn(coro, name)
+
+    def _check_own(self, what: str) -> None:
+        if self._cell.actor is not self or not self.actor_ref.is_alive():
+            raise RuntimeError(f"{what} of {self}: this instance has stopped or was replaced by a restart")
+        dispatcher = self._cell.system.dispatcher
+        if dispatcher.thread_id is not None and not dispatcher.on_own_thread:
+            raise RuntimeError(f"{what} of {self} must be used on the dispatcher's thread: in on_start, not __init__")

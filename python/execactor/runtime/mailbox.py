@@ -1,0 +1,129 @@
+"""What waits for an actor: four lanes, strict priority between them, order kept within each."""
+
+from collections import deque
+from collections.abc import Hashable
+from enum import IntEnum
+from typing import Any
+
+from pykka._envelope import Envelope
+
+DEFAULT_BULK_CAPACITY = 4096
+
+
+class Lane(IntEnum):
+    """How urgent a message is. A message class names its lane in the class variable `lane`; the default is NORMAL."""
+
+    SYSTEM = 0  # kill, supervision
+    URGENT = 1  # private venue events: never behind market data
+    NORMAL = 2
+    BULK = 3  # market data: bounded, the oldest is dropped, conflated where the class says how
+
+
+_SYSTEM, _URGENT, _NORMAL, _BULK = (int(lane) for lane in Lane)
+_lanes_by_class: dict[type, int] = {}
+
+
+def lane_of(message: object) -> int:
+    """The lane of a message, from its class. Raises TypeError when the class variable `lane` is not a Lane."""
+    message_class = type(message)
+    lane = _lanes_by_class.get(message_class)
+    if lane is None:
+        declared = getattr(message_class, "lane", Lane.NORMAL)
+        if not isinstance(declared, int) or not _SYSTEM <= declared <= _BULK:
+            raise TypeError(
+                f"{message_class.__qualname__}.lane must be a ClassVar holding a Lane (0 to 3), not {declared!r}; "
+                "an ordinary field of a message needs another name"
+            )
+        lane = _lanes_by_class[message_class] = int(declared)
+    return lane
+
+
+class ConflatedEnvelope(Envelope[Any]):
+    """A queued BULK message that a younger one of the same key is merged into."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, message: Any, key: Hashable) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class Mailbox:
+    """The four queues of one actor. Not thread-safe: only the dispatcher's thread touches it."""
+
+    __slots__ = ("_bulk_capacity", "_conflated", "_lanes")
+
+    def __init__(self, bulk_capacity: int = DEFAULT_BULK_CAPACITY) -> None:
+        if bulk_capacity < 1:
+            raise ValueError(f"bulk_capacity must be at least 1, not {bulk_capacity}")
+        self._bulk_capacity = bulk_capacity
+        self._lanes: list[deque[Envelope[Any]] | None] = [None, None, None, None]
+        self._conflated: dict[Hashable, ConflatedEnvelope] | None = None
+
+    def push(self, envelope: Envelope[Any], lane: int) -> Envelope[Any] | None:
+        """Queue an envelope; returns the one that had to go for it, if any (the oldest of a full BULK lane).
+
+        A BULK message whose class has `conflation_key()` is merged into the queued one of that key, which keeps its
+        place: `younger.merge(older)`. A message that somebody waits for (an ask) is never merged.
+        """
+        queue = self._lanes[lane]
+        if queue is None:
+            queue = self._lanes[lane] = deque()
+        if lane != _BULK:
+            queue.append(envelope)
+            return None
+        return self._push_bulk(envelope, queue)
+
+    def _push_bulk(self, envelope: Envelope[Any], queue: deque[Envelope[Any]]) -> Envelope[Any] | None:
+        message = envelope.message
+        if hasattr(message, "conflation_key") and type(envelope) is Envelope and envelope.reply_to is None:
+            if self._conflated is None:
+                self._conflated = {}
+            key = (type(message), message.conflation_key())
+            older = self._conflated.get(key)
+            if older is not None:
+                older.message = message.merge(older.message)
+                return None
+            envelope = self._conflated[key] = ConflatedEnvelope(message, key)
+        queue.append(envelope)
+        return self._taken(queue.popleft()) if len(queue) > self._bulk_capacity else None
+
+    def pop(self) -> Envelope[Any] | None:
+        """Take the next message: the oldest of the most urgent lane that has one."""
+        system, urgent, normal, bulk = self._lanes
+        if system:
+            return system.popleft()
+        if urgent:
+            return urgent.popleft()
+        if normal:
+            return normal.popleft()
+        if bulk:
+            return self._taken(bulk.popleft())
+        return None
+
+    def pop_hot(self) -> Envelope[Any] | None:
+        """Take the next message of the SYSTEM and URGENT lanes."""
+        system, urgent, _, _ = self._lanes
+        if system:
+            return system.popleft()
+        if urgent:
+            return urgent.popleft()
+        return None
+
+    def _taken(self, envelope: Envelope[Any]) -> Envelope[Any]:
+        if type(envelope) is ConflatedEnvelope and self._conflated is not None:
+            del self._conflated[envelope.key]
+        return envelope
+
+    @property
+    def has_hot(self) -> bool:
+        return bool(self._lanes[_SYSTEM] or self._lanes[_URGENT])
+
+    @property
+    def depths(self) -> tuple[int, int, int, int]:
+        """How many messages wait, by lane."""
+        system, urgent, normal, bulk = (len(queue) if queue else 0 for queue in self._lanes)
+        return system, urgent, normal, bulk
+
+    def __bool__(self) -> bool:
+        return any(self._lanes)

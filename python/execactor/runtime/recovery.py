@@ -1,0 +1,129 @@
+"""What happens after an actor failed: restart it behind the same ref, or give up and escalate."""
+
+import enum
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pykka._envelope import Envelope
+
+from execactor.runtime.clock import TimerHandle
+from execactor.runtime.dead_letters import Reason
+from execactor.runtime.supervisor import RestartHistory
+
+if TYPE_CHECKING:
+    from execactor.runtime.cell import Cell
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+"""How often a message with `retry_after_restart` is handled before it is given up."""
+
+
+class Phase(enum.Enum):
+    """Where an actor is in its life."""
+
+    STARTING = enum.auto()  # on_start comes next
+    READY = enum.auto()
+    SUSPENDED = enum.auto()  # inside an async handler
+    BACKING_OFF = enum.auto()  # failed; a timer leads to RESTARTING
+    RESTARTING = enum.auto()  # a new instance is made at the next visit
+    STOPPED = enum.auto()
+
+
+class RetriedEnvelope(Envelope[Any]):
+    """A message that the restarted actor handles before any other."""
+
+    __slots__ = ("attempts",)
+
+    def __init__(self, message: Any, attempts: int) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
+
+class Recovery:
+    """The restarts of one actor. Made at its first failure."""
+
+    __slots__ = ("_backoff", "_cause", "_cell", "_history", "_retry")
+
+    def __init__(self, cell: "Cell") -> None:
+        self._cell = cell
+        self._history = RestartHistory(cell.actor_class.supervision)
+        self._retry: RetriedEnvelope | None = None
+        self._cause: BaseException | None = None
+        self._backoff: TimerHandle | None = None
+
+    def begin(self, exc: BaseException, envelope: Envelope[Any] | None, *, instance_ran: bool) -> None:
+        """Deal with a failure. `envelope` is the message it happened at, or that was interrupted by it."""
+        cell = self._cell
+        message_given_up = envelope is not None and self._set_aside(envelope, exc)
+        now_ns = cell.system.clock.monotonic_ns()
+        delay_ns = self._history.next_delay_ns(now_ns)
+        if delay_ns is None:
+            self._lose_retry("failed", exc)
+            cell.retire()
+        if instance_ran:
+            self._call_on_failure(exc)
+        cell.release()
+        if delay_ns is None:
+            cell.clear()
+        else:
+            self._cause = exc
+            cell.phase = Phase.BACKING_OFF
+            if delay_ns == 0:
+                self._restart_is_due()
+            else:
+                self._backoff = cell.system.clock.call_at(now_ns + delay_ns, self._restart_is_due)
+        if delay_ns is None or message_given_up:
+            cell.system.escalate(cell, exc)
+
+    def restart(self) -> None:
+        """Make the new instance, tell it why, and let it handle the message that is due again."""
+        cell, cause = self._cell, self._cause
+        assert cause is not None
+        self._cause = None
+        try:
+            actor = cell.renew()
+            cell.phase = Phase.READY
+            actor.on_restart(cause)
+        except Exception as exc:  # noqa: BLE001 - the actor's own code
+            cell.crash(exc, instance_ran=False)
+            return
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            cell.handle(retry)
+
+    def end(self) -> None:
+        """The actor stops: no restart any more. A message that was due again is lost."""
+        if self._backoff is not None:
+            self._backoff.cancel()
+            self._backoff = None
+        self._lose_retry("stopped", None)
+
+    def _lose_retry(self, reason: Reason, exc: BaseException | None) -> None:
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            self._cell.lose(retry, reason, exc)
+
+    def _set_aside(self, envelope: Envelope[Any], exc: BaseException) -> bool:
+        """Keep the message for the next instance if its class says so, else lose it; True: attempts used up."""
+        retries = bool(getattr(type(envelope.message), "retry_after_restart", False)) and envelope.reply_to is None
+        attempts = envelope.attempts if type(envelope) is RetriedEnvelope else 1
+        if retries and attempts < MAX_ATTEMPTS:
+            self._retry = RetriedEnvelope(envelope.message, attempts + 1)
+            return False
+        self._cell.lose(envelope, "failed", exc)
+        return retries
+
+    def _restart_is_due(self) -> None:
+        self._backoff = None
+        self._cell.phase = Phase.RESTARTING
+        self._cell.system.dispatcher.schedule(self._cell, hot=False)
+
+    def _call_on_failure(self, exc: BaseException) -> None:
+        actor = self._cell.actor
+        if actor is None:
+            return
+        try:
+            actor.on_failure(type(exc), exc, exc.__traceback__)
+        except Exception:
+            logger.exception("on_failure of %s failed", self._cell.name)

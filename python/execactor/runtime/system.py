@@ -1,0 +1,232 @@
+"""A system of actors on one event loop: who is there, what went wrong, and the orderly end."""
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import logging
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import pykka
+
+from execactor.runtime.cell import Cell
+from execactor.runtime.clock import Clock, SystemClock
+from execactor.runtime.dead_letters import DeadLetters
+from execactor.runtime.dispatcher import Dispatcher
+from execactor.runtime.future import as_awaitable
+from execactor.runtime.ref import LoopRef
+
+if TYPE_CHECKING:
+    from execactor.runtime.loop_actor import LoopActor
+
+logger = logging.getLogger(__name__)
+
+A = TypeVar("A", bound="LoopActor")
+
+Escalation = Callable[[pykka.ActorRef[Any], BaseException], object]
+
+
+class ActorSnapshot(msgspec.Struct, frozen=True):
+    """One living actor: depths are the waiting messages by lane, processed counts since its start."""
+
+    name: str
+    actor_class: str
+    depths: tuple[int, int, int, int]
+    processed: int
+    restarts: int
+    last_error: str | None
+
+
+class ActorSystem:
+    """Actors that share one event loop, its dispatcher, a clock and the dead letters.
+
+    clock: the system's clock by default. loop: the running loop by default (RuntimeError without one).
+    on_escalation: called with (ref, exception), on the loop's thread, when an actor failed more often than its
+    supervision allows and was stopped, or when a message to be retried was given up.
+    """
+
+    def __init__(self, clock: Clock | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.loop = asyncio.get_running_loop() if loop is None else loop
+        self.clock: Clock = SystemClock(self.loop) if clock is None else clock
+        self.dispatcher = Dispatcher(self.clock, self.loop)
+        self.dead_letters = DeadLetters()
+        self.on_escalation: list[Escalation] = []
+        self._cells: dict[str, Cell] = {}
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        _systems[self.loop] = weakref.ref(self)
+
+    @classmethod
+    def current(cls) -> "ActorSystem":
+        """The system that a plain `SomeLoopActor.start()` uses.
+
+        On a thread with a running loop: that loop's system, made if need be. Elsewhere: a system whose loop runs on
+        another thread; if there is none, a default one is started on a daemon thread.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return _running_elsewhere() or _default_system()
+        existing = _systems.get(loop)
+        system = None if existing is None else existing()
+        return system or cls(loop=loop)
+
+    @classmethod
+    def in_thread(cls, clock: Clock | None = None, *, name: str = "execactor-runtime") -> "ActorSystem":
+        """A system on an event loop of its own, running on a new daemon thread until `close()`."""
+        loop = _new_event_loop()
+        system = cls(clock, loop)
+        system._thread = threading.Thread(target=_run_until, args=(system._closing, loop), name=name, daemon=True)
+        system._thread.start()
+        return system
+
+    def close(self) -> None:
+        """End the thread and the loop of a system made by `in_thread`, from another thread. Stop its actors first."""
+        if self._thread is not None and self._thread.is_alive():
+            self._closing.set()
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join()
+
+    def start(self, actor_class: type[A], *args: Any, name: str | None = None, **kwargs: Any) -> pykka.ActorRef[A]:
+        """Start an actor; the constructor runs here and now, `on_start` on the loop before the first message.
+
+        name: unique among the living actors of this system (ValueError if not); by default class and number.
+        """
+        return self.launch(actor_class, args, kwargs, name=name)
+
+    def launch(
+        self, actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any], *, name: str | None
+    ) -> pykka.ActorRef[A]:
+        """`start`, for actors whose constructor takes a `name` of its own."""
+        cell = Cell(self, actor_class, args, kwargs, name or f"{actor_class.__name__}-{next(self._numbers)}")
+        with self._lock:
+            if cell.name in self._cells:
+                raise ValueError(f"name: an actor called {cell.name!r} is alive in this system; choose another name")
+            self._cells[cell.name] = cell
+        try:
+            return cell.launch()
+        except BaseException:
+            cell.release()
+            self.forget(cell)
+            raise
+
+    def lookup(self, name: str) -> pykka.ActorRef[Any] | None:
+        """The living actor of that name, if there is one."""
+        cell = self._cells.get(name)
+        return None if cell is None else cell.ref
+
+    @property
+    def refs(self) -> list[pykka.ActorRef[Any]]:
+        """The living actors, in the order they were started."""
+        return [cell.ref for cell in tuple(self._cells.values()) if cell.ref is not None]
+
+    def snapshot(self) -> list[ActorSnapshot]:
+        """How each living actor is doing, in the order they were started."""
+        return [
+            ActorSnapshot(
+                cell.name,
+                cell.actor_class.__name__,
+                cell.mailbox.depths,
+                cell.processed,
+                cell.restarts,
+                cell.last_error,
+            )
+            for cell in tuple(self._cells.values())
+        ]
+
+    async def stop(self, refs: Iterable[pykka.ActorRef[Any]], deadline_ns: int) -> list[pykka.ActorRef[Any]]:
+        """Stop actors one after the other, each as `ref.stop()` does; await it on the system's loop.
+
+        deadline_ns: how long the whole may take, from now. What has not stopped by then is aborted (its suspended
+        handler cancelled, its queue lost) in the same order; returns these. An actor of another kind cannot be
+        aborted, only reported.
+        """
+        end = self.loop.create_future()
+        timer = self.clock.call_at(self.clock.monotonic_ns() + deadline_ns, functools.partial(_finish, end))
+        late: list[pykka.ActorRef[Any]] = []
+        try:
+            for ref in refs:
+                if not await self._stopped_before(end, ref):
+                    late.append(ref)
+                    if isinstance(ref, LoopRef):
+                        ref.abort()
+        finally:
+            timer.cancel()
+        return late
+
+    async def _stopped_before(self, end: "asyncio.Future[None]", ref: pykka.ActorRef[Any]) -> bool:
+        stopping = asyncio.ensure_future(_awaited(as_awaitable(ref.stop(block=False))))
+        await asyncio.wait({stopping, end}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            stopping.cancel()
+            return False
+        return True
+
+    def forget(self, cell: Cell) -> None:
+        """Drop a stopped actor: its name is free again."""
+        with self._lock:
+            if self._cells.get(cell.name) is cell:
+                del self._cells[cell.name]
+
+    def escalate(self, cell: Cell, exc: BaseException) -> None:
+        """Tell the owner of the system that an actor or a message was given up."""
+        assert cell.ref is not None
+        logger.critical("Escalation from %s: %s", cell.name, exc, exc_info=exc)
+        for callback in tuple(self.on_escalation):
+            try:
+                callback(cell.ref, exc)
+            except Exception:
+                logger.exception("An escalation callback failed")
+
+
+_systems: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[ActorSystem]]" = weakref.WeakKeyDictionary()
+_default: list[ActorSystem] = []
+_default_lock = threading.Lock()
+
+
+def _running_elsewhere() -> ActorSystem | None:
+    for loop, reference in reversed(list(_systems.items())):
+        system = reference()
+        if system is not None and loop.is_running():
+            return system
+    return None
+
+
+def _default_system() -> ActorSystem:
+    with _default_lock:
+        if not _default or _default[0].loop.is_closed():
+            _default[:] = [ActorSystem.in_thread()]
+        return _default[0]
+
+
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop  # noqa: PLC0415 - not installable on Windows
+
+    return uvloop.new_event_loop()
+
+
+def _run_until(closing: threading.Event, loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    while not closing.is_set():
+        # Such an exception in a handler stops all actors, and they need the loop for that.
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            loop.run_forever()
+    loop.close()
