@@ -1,0 +1,110 @@
+"""The stops that stand at the venue, and what they are worth to a position."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from .events import ENDED_ALGO, LIVE_ALGO, AlgoChange, Event, Fill, OrderChange
+
+_ZERO = Decimal(0)
+_DEAD_CHILD = frozenset({"CANCELED", "EXPIRED", "REJECTED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A trigger and the base units it closes; None closes whatever is held."""
+
+    trigger: Decimal
+    quantity: Decimal | None
+
+
+Ladder = tuple[Rung, ...]
+
+
+@dataclass(slots=True)
+class _Stop:
+    algo: AlgoChange
+    child: OrderChange | None = None
+    filled: Decimal = _ZERO
+
+    @property
+    def working(self) -> bool:
+        """Live, and the order it triggered, if any, has not ended without filling."""
+        return self.algo.status in LIVE_ALGO and (self.child is None or self.child.status not in _DEAD_CHILD)
+
+    def closes(self, position: Decimal) -> bool:
+        """Whether its trigger can only take away from `position`."""
+        return self.algo.side * position < 0 and (self.algo.close_position or self.algo.reduce_only)
+
+    def rung(self) -> Rung:
+        """A triggered stop closes what its order was born with, however much is held by now."""
+        whole = self.child.quantity if self.child is not None else self.algo.quantity
+        if self.child is None and self.algo.close_position:
+            return Rung(self.algo.trigger, None)
+        return Rung(self.algo.trigger, (whole or _ZERO) - self.filled)
+
+
+@dataclass(slots=True)
+class StopBook:
+    """The STOP_MARKET orders that may still close something, followed through trigger and child order."""
+
+    _stops: dict[str, dict[int, _Stop]] = field(default_factory=dict)
+    _children: dict[int, _Stop] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> None:
+        """Take note of one event; all but stops, their orders and their fills leave the book as it is."""
+        match event:
+            case AlgoChange(type="STOP_MARKET"):
+                self._follow(event)
+            case OrderChange(parent=int(parent)) if stop := self._stops.get(event.symbol, {}).get(parent):
+                self._children[event.order_id] = stop
+                stop.child = event
+            case Fill() if stop := self._children.get(event.order_id):
+                stop.filled += event.quantity
+
+    def _follow(self, algo: AlgoChange) -> None:
+        of_symbol = self._stops.setdefault(algo.symbol, {})
+        if algo.status in ENDED_ALGO - {"VANISHED"}:
+            of_symbol.pop(algo.algo_id, None)
+            return
+        stop = of_symbol.setdefault(algo.algo_id, _Stop(algo))
+        stop.algo = algo
+        if algo.order_id is not None:
+            self._children[algo.order_id] = stop
+
+    def ladder(self, symbol: str, position: Decimal, *, ours: str = "", believed: bool = False) -> Ladder:
+        """The working stops that close `position`, nearest to the market first.
+
+        ours: only client ids that begin so. believed: also those the venue dropped without telling.
+        """
+        rungs = [
+            stop.rung()
+            for stop in self._stops.get(symbol, {}).values()
+            if stop.closes(position)
+            and stop.algo.client_id.startswith(ours)
+            and (stop.working or (believed and stop.algo.status == "VANISHED"))
+        ]
+        return tuple(sorted(rungs, key=lambda rung: rung.trigger, reverse=position > 0))
+
+
+def covers(ladder: Ladder, position: Decimal) -> bool:
+    """Whether the stops together close all of `position`."""
+    total = _ZERO
+    for rung in ladder:
+        if rung.quantity is None:
+            return True
+        total += rung.quantity
+    return total >= abs(position)
+
+
+def proceeds(ladder: Ladder, position: Decimal) -> Decimal:
+    """Quote units the position would fetch at the stops' triggers, signed so that more is always better.
+
+    Nearest stops close first. Units no stop covers take the furthest trigger: ladders of different size then compare.
+    """
+    left, total = abs(position), _ZERO
+    for rung in ladder:
+        taken = left if rung.quantity is None else min(left, rung.quantity)
+        total += taken * rung.trigger
+        left -= taken
+    total += left * ladder[-1].trigger
+    return total if position > 0 else -total
