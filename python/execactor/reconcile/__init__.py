@@ -1,0 +1,1 @@
+"""Reconciliation, pure: (our view, the venue's view) -> findings."""

@@ -1,0 +1,92 @@
+"""Compare one symbol's orders, trades and position with the venue's."""
+
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+
+from execactor.domain.fill import Execution
+from execactor.domain.ids import parse
+from execactor.domain.order import Order, Role
+from execactor.domain.reports import ConditionalReport, OrderReport
+from execactor.reconcile.findings import (
+    Finding,
+    FindingKind,
+    OrdersCompared,
+    PositionCompared,
+    TradesCompared,
+)
+
+
+def compare_orders(
+    ours: Mapping[str, Order],
+    listed: Iterable[OrderReport | ConditionalReport],
+    prefix: str,
+    requested_ns: int,
+) -> OrdersCompared:
+    """Sort a listing of open orders of both kinds; `requested_ns` is the monotonic time before it was asked for.
+
+    The child order of a triggered conditional order is recognised by its venue id or by its parent's client id.
+    """
+    children = {order.child_id for order in ours.values() if order.child_id is not None}
+    seen: list[OrderReport | ConditionalReport] = []
+    strays: list[OrderReport | ConditionalReport] = []
+    foreign: list[OrderReport | ConditionalReport] = []
+    for report in listed:
+        if report.client_id in ours:
+            seen.append(report)
+        elif isinstance(report, OrderReport) and report.venue_id in children:
+            continue
+        elif parse(prefix, report.client_id) is not None:
+            strays.append(report)
+        else:
+            foreign.append(report)
+    found = {report.client_id for report in seen}
+    gone = tuple(
+        order
+        for order in ours.values()
+        if order.live and order.client_id not in found and 0 < order.sent_ns < requested_ns
+    )
+    return OrdersCompared(seen=tuple(seen), strays=tuple(strays), foreign=tuple(foreign), gone=gone)
+
+
+def compare_trades(
+    ours: Iterable[Order], booked: Collection[tuple[str, str]], trades: Iterable[Execution]
+) -> TradesCompared:
+    """Find executions that we have not booked and the orders they belong to, by the venue's order ids."""
+    by_venue_id: dict[str, Order] = {}
+    for order in ours:
+        for venue_id in (order.venue_id, order.child_id):
+            if venue_id is not None:
+                by_venue_id[venue_id] = order
+    missed: list[tuple[Order, Execution]] = []
+    unattributed: list[Execution] = []
+    for execution in trades:
+        if execution.key in booked:
+            continue
+        owner = by_venue_id.get(execution.venue_order_id)
+        if owner is None:
+            unattributed.append(execution)
+        else:
+            missed.append((owner, execution))
+    return TradesCompared(missed=tuple(missed), unattributed=tuple(unattributed))
+
+
+def compare_position(ours: Decimal, theirs: Decimal) -> PositionCompared:
+    """Name the difference between two signed quantities: orphan, phantom or mismatch."""
+    kind: FindingKind | None = None
+    if ours != theirs:
+        if ours == 0:
+            kind = FindingKind.ORPHAN_POSITION
+        elif theirs == 0:
+            kind = FindingKind.PHANTOM_POSITION
+        else:
+            kind = FindingKind.QUANTITY_MISMATCH
+    return PositionCompared(kind=kind, ours=ours, theirs=theirs)
+
+
+def missing_stop(symbol: str, position: Decimal, orders: Iterable[Order]) -> Finding | None:
+    """A position without a base stop that the venue has shown or acknowledged."""
+    if position == 0 or any(order.working for order in orders if order.intent.role is Role.STOP):
+        return None
+    return Finding(
+        kind=FindingKind.MISSING_STOP, symbol=symbol, detail=f"position {position} has no working stop at the venue"
+    )

@@ -1,0 +1,60 @@
+"""What a comparison with the venue can find."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from execactor.domain.fill import Execution
+from execactor.domain.order import Order
+from execactor.domain.reports import ConditionalReport, OrderReport
+
+
+class FindingKind(StrEnum):
+    """Names of findings, as they are counted and journaled."""
+
+    MISSED_EXECUTION = "missed_execution"
+    ORDER_GONE = "order_gone"
+    STRAY_ORDER = "stray_order"
+    FOREIGN_ORDER = "foreign_order"
+    ORPHAN_POSITION = "orphan_position"
+    PHANTOM_POSITION = "phantom_position"
+    QUANTITY_MISMATCH = "quantity_mismatch"
+    MISSING_STOP = "missing_stop"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One difference between the venue and us. subject: the order or trade id, empty for a position."""
+
+    kind: FindingKind
+    symbol: str
+    subject: str = ""
+    detail: str = ""
+
+
+class OrdersCompared(msgspec.Struct, frozen=True, kw_only=True):
+    """Our orders of one symbol beside the venue's listing.
+
+    seen: listed orders that are ours. strays: listed, with our prefix, unknown to us. foreign: listed, not ours.
+    gone: live for us, sent before the listing was asked for, and not in it: only a query can tell what became of them.
+    """
+
+    seen: tuple[OrderReport | ConditionalReport, ...]
+    strays: tuple[OrderReport | ConditionalReport, ...]
+    foreign: tuple[OrderReport | ConditionalReport, ...]
+    gone: tuple[Order, ...]
+
+
+class TradesCompared(msgspec.Struct, frozen=True, kw_only=True):
+    """Trades of the account beside what we booked: missed ones with the order they belong to, and those of no order."""
+
+    missed: tuple[tuple[Order, Execution], ...]
+    unattributed: tuple[Execution, ...]
+
+
+class PositionCompared(msgspec.Struct, frozen=True, kw_only=True):
+    """kind None: equal. Quantities are signed base units."""
+
+    kind: FindingKind | None
+    ours: Decimal
+    theirs: Decimal

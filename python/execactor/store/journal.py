@@ -1,0 +1,118 @@
+"""The journal: an append-only, hash-chained SQLite table that the trading thread alone writes.
+
+Durability `process`: a record is in the operating system's hands before `append` returns, so it survives kill -9
+(SQLite WAL, synchronous=NORMAL). It may be lost with the power.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from execactor.domain.errors import ConfigurationError, InvariantViolated
+from execactor.store.records import Record, decode, encode
+
+SCHEMA_VERSION = 1
+_OLDEST_SAFE_SQLITE = (3, 51, 3)
+
+_SCHEMA = """
+create table if not exists meta (name text primary key, value text not null) without rowid;
+create table if not exists journal (
+    seq integer primary key,
+    ts_ns integer not null,
+    kind text not null,
+    key text not null,
+    payload blob not null,
+    prev_hash blob not null
+);
+"""
+_INSERT = "insert into journal (seq, ts_ns, kind, key, payload, prev_hash) values (?, ?, ?, ?, ?, ?)"
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """One record with its place: seq counts from 1 without holes, ts_ns is wall time."""
+
+    seq: int
+    ts_ns: int
+    kind: str
+    key: str
+    record: Record
+
+
+class Journal:
+    """Open for the life of the engine; not thread-safe on purpose (one thread owns the trading state).
+
+    Raises ConfigurationError when the file belongs to another account or a newer version, InvariantViolated when the
+    chain is broken.
+    """
+
+    def __init__(self, path: Path, *, account: str, now_ms: int) -> None:
+        version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+        if version < _OLDEST_SAFE_SQLITE:
+            raise ConfigurationError("sqlite", apsw.sqlite_lib_version(), "3.51.3 or newer is needed (WAL-reset bug)")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._db = apsw.Connection(str(path))
+        self._db.set_busy_timeout(2_000)
+        for pragma in ("journal_mode = wal", "synchronous = normal", "wal_autocheckpoint = 4000"):
+            self._db.execute(f"pragma {pragma}")
+        self._db.execute(_SCHEMA)
+        path.chmod(0o600)
+        self._claim(account, now_ms)
+        self.created_ms = int(self._meta("created_ms") or now_ms)
+        self.seq, self._hash = self._verify()
+        self._cursor = self._db.cursor()
+
+    def append(self, record: Record, *, key: str, ts_ns: int) -> int:
+        """Write one record and return its sequence number. key: what it is about (client id, symbol, account)."""
+        kind, payload = encode(record)
+        seq = self.seq + 1
+        self._cursor.execute(_INSERT, (seq, ts_ns, kind, key, payload, self._hash))
+        self.seq = seq
+        self._hash = _chain(self._hash, seq, ts_ns, kind, key, payload)
+        return seq
+
+    def rows(self, after: int = 0) -> Iterator[JournalRow]:
+        """Records with a sequence number above `after`, in order."""
+        query = "select seq, ts_ns, kind, key, payload from journal where seq > ? order by seq"
+        for seq, ts_ns, kind, key, payload in self._db.execute(query, (after,)):
+            yield JournalRow(seq, ts_ns, kind, key, decode(kind, payload))
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._db.close()
+
+    def _meta(self, name: str) -> str | None:
+        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _claim(self, account: str, now_ms: int) -> None:
+        written_by = self._meta("schema_version")
+        if written_by is not None and int(written_by) > SCHEMA_VERSION:
+            raise ConfigurationError(
+                "data_dir", str(self.path), f"its schema {written_by} is newer than {SCHEMA_VERSION}"
+            )
+        owner = self._meta("account")
+        if owner is not None and owner != account:
+            raise ConfigurationError(
+                "data_dir", str(self.path), f"it belongs to account {owner}, not {account}; use a directory per account"
+            )
+        with self._db:
+            for name, value in (("schema_version", SCHEMA_VERSION), ("account", account), ("created_ms", now_ms)):
+                self._db.execute("insert or ignore into meta values (?, ?)", (name, str(value)))
+
+    def _verify(self) -> tuple[int, bytes]:
+        last, chain = 0, b""
+        query = "select seq, ts_ns, kind, key, payload, prev_hash from journal order by seq"
+        for seq, ts_ns, kind, key, payload, prev_hash in self._db.execute(query):
+            if seq != last + 1 or prev_hash != chain:
+                raise InvariantViolated(f"{self.path}: the hash chain is broken at record {seq}; restore a backup")
+            last, chain = seq, _chain(chain, seq, ts_ns, kind, key, payload)
+        return last, chain
+
+
+def _chain(previous: bytes, seq: int, ts_ns: int, kind: str, key: str, payload: bytes) -> bytes:
+    head = b"%s|%d|%d|%s|%s|" % (previous, seq, ts_ns, kind.encode(), key.encode())
+    return hashlib.blake2b(head + payload, digest_size=16).digest()

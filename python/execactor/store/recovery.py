@@ -1,0 +1,139 @@
+"""Replay: fold the journal's records into the state that the actors start from."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from execactor.domain.account import EngineState
+from execactor.domain.fill import Execution
+from execactor.domain.messages import (
+    EngineStateChanged,
+    PlanAccepted,
+    PlanEnded,
+    PlanStarted,
+    PositionAdopted,
+    PositionCorrected,
+    TradeClosed,
+)
+from execactor.domain.order import Order, OrderEvent, OrderState, advance, book
+from execactor.domain.plan import Plan
+from execactor.domain.position import Position
+from execactor.store.journal import JournalRow
+from execactor.store.records import EquityMarked, ExecutionBooked, IntentRecorded, OrderChanged
+
+_UNANSWERED = (OrderState.CREATED, OrderState.RISK_APPROVED, OrderState.SUBMITTED)
+
+
+class SymbolHistory:
+    """What the journal tells of one symbol.
+
+    orders: all of ours, by client id. booked: keys of executions. plan: being executed, if any. done: body hash by
+    plan key. position: since the last flat. sent_wall_ns: when an intent was journaled, by client id (wall time).
+    """
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.orders: dict[str, Order] = {}
+        self.booked: set[tuple[str, str]] = set()
+        self.plans: dict[str, Plan] = {}
+        self.done: dict[str, str] = {}
+        self.plan: Plan | None = None
+        self.position = Position(symbol=symbol)
+        self.fills = 0
+        self.sent_wall_ns: dict[str, int] = {}
+        self.last_trade_ms = 0
+        self.plan_started_ms = 0
+
+
+class Recovered(msgspec.Struct, kw_only=True):
+    """All of it. engine None: the journal is new."""
+
+    symbols: dict[str, SymbolHistory] = msgspec.field(default_factory=dict)
+    engine: EngineState | None = None
+    engine_reason: str = ""
+    epoch: int = 0
+    equity: EquityMarked | None = None
+    trades: list[TradeClosed] = msgspec.field(default_factory=list)
+    executions: list[Execution] = msgspec.field(default_factory=list)
+    last_seq: int = 0
+
+    def symbol(self, name: str) -> SymbolHistory:
+        """The history of a symbol, empty when it was never traded."""
+        return self.symbols.setdefault(name, SymbolHistory(name))
+
+
+def replay(rows: Iterable[JournalRow]) -> Recovered:
+    """Fold all rows, then mark what was in flight UNKNOWN: only the venue knows what became of it."""
+    state = Recovered()
+    for row in rows:
+        _apply(state, row)
+        state.last_seq = row.seq
+    for history in state.symbols.values():
+        for client_id, order in history.orders.items():
+            if order.state in _UNANSWERED:
+                history.orders[client_id], _ = advance(order, OrderEvent.OUTCOME_LOST, now_ns=0)
+    return state
+
+
+def _apply(state: Recovered, row: JournalRow) -> None:
+    match row.record:
+        case IntentRecorded(intent=intent):
+            history = state.symbol(intent.symbol)
+            history.orders.setdefault(intent.client_id, Order(intent=intent))
+            history.sent_wall_ns[intent.client_id] = row.ts_ns
+        case OrderChanged(order=order):
+            _replace_order(state.symbol(order.intent.symbol), order)
+        case ExecutionBooked(client_id=client_id, execution=execution):
+            state.executions.append(execution)
+            _book(state.symbol(execution.symbol), client_id, execution)
+        case PlanAccepted(plan=plan):
+            history = state.symbol(plan.symbol)
+            history.plans[plan.key] = plan
+            history.done[plan.key] = plan.body_hash
+        case PlanStarted(key=key, symbol=symbol):
+            history = state.symbol(symbol)
+            history.plan = history.plans.get(key)
+            history.plan_started_ms = row.ts_ns // 1_000_000
+            history.fills = 0
+        case PlanEnded(key=key, symbol=symbol):
+            history = state.symbol(symbol)
+            if history.plan is not None and history.plan.key == key:
+                history.plan = None
+                history.position = Position(symbol=symbol)
+        case PositionAdopted(position=position) | PositionCorrected(position=position):
+            history = state.symbol(position.symbol)
+            history.position = msgspec.structs.replace(
+                history.position, quantity=position.quantity, entry_price=position.entry_price
+            )
+        case EngineStateChanged(state=engine, epoch=epoch, reason=reason):
+            state.engine, state.engine_reason, state.epoch = engine, reason, max(state.epoch, epoch)
+        case EquityMarked():
+            state.equity = row.record
+        case TradeClosed():
+            state.trades.append(row.record)
+        case _:
+            pass
+
+
+def _replace_order(history: SymbolHistory, order: Order) -> None:
+    # Executions have records of their own: the order's record must not count them twice, nor drop any.
+    before = history.orders.get(order.client_id)
+    filled = before.filled if before is not None else Decimal(0)
+    quote = before.quote_filled if before is not None else Decimal(0)
+    # Monotonic times of an earlier process mean nothing in this one.
+    history.orders[order.client_id] = msgspec.structs.replace(
+        order, filled=filled, quote_filled=quote, pending=None, sent_ns=0, acknowledged_ns=0, ended_ns=0
+    )
+
+
+def _book(history: SymbolHistory, client_id: str, execution: Execution) -> None:
+    if execution.key in history.booked:
+        return
+    history.booked.add(execution.key)
+    history.last_trade_ms = max(history.last_trade_ms, execution.time_ms)
+    history.position = history.position.after(execution)
+    history.fills += 1
+    order = history.orders.get(client_id)
+    if order is not None:
+        history.orders[client_id] = book(order, execution, now_ns=0)
