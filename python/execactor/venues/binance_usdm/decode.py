@@ -1,0 +1,307 @@
+"""Private frames of the venue, translated into reports. Nothing private is ever skipped in silence.
+
+What each event becomes:
+- ORDER_TRADE_UPDATE: an ExecutionReport when it carries a trade (x = TRADE or CALCULATED), else an OrderReport.
+- ACCOUNT_UPDATE: an AccountReport. ALGO_UPDATE: a ConditionalReport.
+- TRADE_LITE: nothing; the same trade comes with its commission in ORDER_TRADE_UPDATE.
+- ACCOUNT_CONFIG_UPDATE, MARGIN_CALL, STRATEGY_UPDATE, GRID_UPDATE, CONDITIONAL_ORDER_TRIGGER_REJECT: nothing, but
+  counted. They state neither an order nor a position (the trigger's refusal is in ALGO_UPDATE since 2025-12-15).
+- listenKeyExpired: the stream's own business.
+- Every other name, every unknown status, everything that does not parse: an UnreadableFrame, which forces a resync.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from execactor.domain.fill import Execution
+from execactor.domain.order import OrderEvent, OrderType
+from execactor.domain.reports import (
+    AccountReport,
+    ConditionalReport,
+    ExecutionReport,
+    OrderReport,
+    PositionReport,
+    UnreadableFrame,
+    VenueEvent,
+)
+from execactor.domain.side import Side
+from execactor.venues.binance_usdm import quirks, wire
+
+ORDER_STATUS: Mapping[str, OrderEvent] = {
+    "NEW": OrderEvent.ACKNOWLEDGED,
+    # Liquidation and auto-deleveraging take orders over under these names.
+    "NEW_ADL": OrderEvent.ACKNOWLEDGED,
+    "NEW_INSURANCE": OrderEvent.ACKNOWLEDGED,
+    "PARTIALLY_FILLED": OrderEvent.PARTIALLY_FILLED,
+    "FILLED": OrderEvent.FILLED,
+    "CANCELED": OrderEvent.CANCELLED,
+    "REJECTED": OrderEvent.REJECTED,
+    "EXPIRED": OrderEvent.EXPIRED,
+    "EXPIRED_IN_MATCH": OrderEvent.EXPIRED,
+}
+ALGO_STATUS: Mapping[str, OrderEvent] = {
+    "NEW": OrderEvent.ACKNOWLEDGED,
+    "TRIGGERING": OrderEvent.TRIGGERING,
+    "TRIGGERED": OrderEvent.TRIGGERED,
+    "CANCELED": OrderEvent.CANCELLED,
+    "REJECTED": OrderEvent.REJECTED,
+    "EXPIRED": OrderEvent.EXPIRED,
+}
+"""FINISHED is not among them: it means filled or cancelled, by the executed quantity."""
+
+EXPIRY_REASONS: Mapping[str, str] = {
+    "1": "self-trade prevention",
+    "2": "the rest of an IOC order",
+    "3": "the rest of an IOC order, by self-trade prevention",
+    "4": "displaced by another reduce-only order, or it would have turned the position around",
+    "5": "liquidation",
+    "6": "good till executed: its position is closed",
+    "7": "the symbol is delisted",
+    "8": "the stop was triggered",
+    "9": "the rest of a market order",
+}
+_EXECUTIONS = frozenset({"TRADE", "CALCULATED"})
+_CHANGES = frozenset({"NEW", "CANCELED", "EXPIRED", "AMENDMENT", "REJECTED"})
+_COUNTED = frozenset(
+    {
+        "TRADE_LITE",
+        "ACCOUNT_CONFIG_UPDATE",
+        "MARGIN_CALL",
+        "STRATEGY_UPDATE",
+        "GRID_UPDATE",
+        "CONDITIONAL_ORDER_TRIGGER_REJECT",
+    }
+)
+_CONDITIONAL_TYPES: Mapping[str, OrderType] = {
+    "STOP_MARKET": OrderType.STOP_MARKET,
+    "STOP": OrderType.STOP_MARKET,
+    "TRAILING_STOP_MARKET": OrderType.STOP_MARKET,
+    "TAKE_PROFIT_MARKET": OrderType.TAKE_PROFIT_MARKET,
+    "TAKE_PROFIT": OrderType.TAKE_PROFIT_MARKET,
+}
+"""We place the two market types only; another hand's order is reported as the nearest of them, its true type named in
+the reason."""
+_KEY_IN_FRAME = re.compile(rb'("(?:stream|listenKey)"\s*:\s*)"[^"]*"?')
+_EXCERPT_BYTES = 240
+
+
+class ListenKeyExpired(msgspec.Struct, frozen=True):
+    """The key of the private stream is void: it has to be opened with a new one."""
+
+
+class Unreadable(ValueError):
+    """The frame parses but says something that has no translation."""
+
+
+class Decoder:
+    """Translates frames of one account's private stream. counts: events per name that need no report."""
+
+    def __init__(self, margin_asset: str) -> None:
+        self._margin_asset = margin_asset
+        self.counts: Counter[str] = Counter()
+        self._head = msgspec.json.Decoder(wire.Head)
+        self._order = msgspec.json.Decoder(wire.OrderTradeUpdate)
+        self._account = msgspec.json.Decoder(wire.AccountUpdate)
+        self._algo = msgspec.json.Decoder(wire.AlgoUpdate)
+        self._by_name: Mapping[str, Callable[[bytes | msgspec.Raw], tuple[VenueEvent, ...]]] = {
+            "ORDER_TRADE_UPDATE": self._order_events,
+            "ACCOUNT_UPDATE": self._account_events,
+            "ALGO_UPDATE": self._algo_events,
+        }
+
+    def decode(self, frame: bytes) -> tuple[VenueEvent | ListenKeyExpired, ...]:
+        """The reports that a frame stands for, in order. Never raises: what cannot be read becomes UnreadableFrame."""
+        try:
+            return self._translated(frame)
+        except (msgspec.MsgspecError, Unreadable, InvalidOperation) as error:
+            self.counts["unreadable"] += 1
+            return (UnreadableFrame(reason=str(error), excerpt=excerpt(frame)),)
+
+    def _translated(self, frame: bytes) -> tuple[VenueEvent | ListenKeyExpired, ...]:
+        head = self._head.decode(frame)
+        event: bytes | msgspec.Raw = frame
+        if head.e is None and head.stream is not None:
+            event = head.data
+            head = self._head.decode(event)
+        name = head.e
+        if name is None:
+            raise Unreadable("a private frame without an event name")
+        translate = self._by_name.get(name)
+        if translate is not None:
+            return translate(event)
+        if name in _COUNTED:
+            self.counts[name] += 1
+            return ()
+        if name == "listenKeyExpired":
+            return (ListenKeyExpired(),)
+        raise Unreadable(f"unknown private event {name[:60]!r}")
+
+    def _order_events(self, event: bytes | msgspec.Raw) -> tuple[VenueEvent, ...]:
+        order = self._order.decode(event).o
+        if order.x in _EXECUTIONS and order.l > 0:
+            report = _execution(order)
+            # A trade that ends the order other than by filling it says so only here.
+            if order.X in {"EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"}:
+                return (report, _order(order))
+            return (report,)
+        if order.x not in _CHANGES and order.x not in _EXECUTIONS:
+            raise Unreadable(f"unknown execution type {order.x[:60]!r} of order {order.c}")
+        return (_order(order),)
+
+    def _account_events(self, event: bytes | msgspec.Raw) -> tuple[VenueEvent, ...]:
+        update = self._account.decode(event)
+        hedged = [p.s for p in update.a.P if p.ps != "BOTH" and p.pa != 0]
+        if hedged:
+            raise Unreadable(f"positions of hedge mode in {', '.join(hedged)}: the account must be in one-way mode")
+        wallet = next((finite(b.wb) for b in update.a.B if b.a == self._margin_asset), None)
+        positions = tuple(
+            PositionReport(symbol=p.s, quantity=finite(p.pa), entry_price=finite(p.ep))
+            for p in update.a.P
+            if p.ps == "BOTH"
+        )
+        return (AccountReport(cause=update.a.m, wallet_balance=wallet, positions=positions, time_ms=update.T),)
+
+    def _algo_events(self, event: bytes | msgspec.Raw) -> tuple[VenueEvent, ...]:
+        update = self._algo.decode(event)
+        algo = update.o
+        executed = number(algo.aq)
+        report = ConditionalReport(
+            symbol=algo.s,
+            client_id=algo.caid,
+            venue_id=str(algo.aid),
+            event=algo_event(algo.X, executed),
+            side=side(algo.S),
+            order_type=conditional_type(algo.o),
+            trigger_price=number(algo.tp),
+            quantity=None if algo.cp else number(algo.q),
+            close_position=algo.cp,
+            reduce_only=algo.R,
+            child_id=str(algo.ai) or None,
+            executed=executed,
+            reason=algo.rm or foreign_type(algo.o),
+            time_ms=update.T,
+        )
+        return (report,)
+
+
+def side(word: str) -> Side:
+    """BUY or SELL. Raises Unreadable for another word."""
+    try:
+        return Side(word)
+    except ValueError:
+        raise Unreadable(f"unknown side {word[:60]!r}") from None
+
+
+def number(text: str | None) -> Decimal:
+    """A number that may be left out; then it is 0. Raises Unreadable for other text."""
+    try:
+        return finite(Decimal(text or 0))
+    except InvalidOperation:
+        raise Unreadable(f"{(text or '')[:60]!r} is not a number") from None
+
+
+def finite(value: Decimal) -> Decimal:
+    """The value itself. Raises Unreadable for an infinity or NaN, which would poison all sums."""
+    if not value.is_finite():
+        raise Unreadable(f"{value} is not a finite number")
+    return value
+
+
+def order_event(status: str) -> OrderEvent:
+    """What the status of a regular order means. Raises Unreadable for an unknown one."""
+    event = ORDER_STATUS.get(status)
+    if event is None:
+        raise Unreadable(f"unknown order status {status[:60]!r}")
+    return event
+
+
+def algo_event(status: str, executed: Decimal) -> OrderEvent:
+    """What the status of a conditional order means. Raises Unreadable for an unknown one."""
+    if status == "FINISHED":
+        return OrderEvent.FILLED if executed > 0 else OrderEvent.CANCELLED
+    event = ALGO_STATUS.get(status)
+    if event is None:
+        raise Unreadable(f"unknown status {status[:60]!r} of a conditional order")
+    return event
+
+
+def conditional_type(word: str) -> OrderType:
+    """The nearest of our conditional types. Raises Unreadable for an unknown word."""
+    found = _CONDITIONAL_TYPES.get(word)
+    if found is None:
+        raise Unreadable(f"unknown conditional order type {word[:60]!r}")
+    return found
+
+
+def foreign_type(word: str) -> str:
+    """A remark when the venue's type is not one that we place."""
+    return "" if word in (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET) else f"the venue's type is {word}"
+
+
+def excerpt(frame: bytes) -> str:
+    """The beginning of a frame for the log, without the listen key."""
+    return _KEY_IN_FRAME.sub(rb'\1"***"', frame[: 2 * _EXCERPT_BYTES])[:_EXCERPT_BYTES].decode("utf-8", "replace")
+
+
+def _execution(order: wire.OrderData) -> ExecutionReport:
+    order_event(order.X)
+    if order.t <= 0:
+        raise Unreadable(f"a trade of order {order.c} without a trade id: it cannot be told from a repetition")
+    execution = Execution(
+        symbol=order.s,
+        trade_id=str(order.t),
+        venue_order_id=str(order.i),
+        side=side(order.S),
+        price=finite(order.L),
+        quantity=finite(order.l),
+        client_id=order.c,
+        commission=finite(order.n) if order.n is not None else Decimal(0),
+        commission_asset=order.N or "",
+        realized_pnl=finite(order.rp),
+        maker=order.m,
+        time_ms=order.T,
+    )
+    return ExecutionReport(execution=execution, filled=finite(order.z), final=order.X == "FILLED")
+
+
+def _order(order: wire.OrderData) -> OrderReport:
+    event = order_event(order.X)
+    reason = ""
+    if event is OrderEvent.EXPIRED:
+        code = "" if order.er is None else str(order.er)
+        reason = EXPIRY_REASONS.get(code, f"expiry reason {code}" if code not in ("", "0") else "")
+        if order.X == "EXPIRED_IN_MATCH":
+            reason = reason or "self-trade prevention"
+        elif _was_triggered(order, code):
+            event = OrderEvent.TRIGGERED
+    return OrderReport(
+        symbol=order.s,
+        client_id=order.c,
+        venue_id=str(order.i),
+        event=event,
+        side=side(order.S),
+        order_type=order.o,
+        quantity=order.q,
+        filled=order.z,
+        price=order.p or None,
+        average_price=order.ap or None,
+        reduce_only=order.R,
+        reason=reason,
+        time_ms=order.T,
+    )
+
+
+def _was_triggered(order: wire.OrderData, code: str) -> bool:
+    """Whether an EXPIRED is the moment in which a stop became a market order of the same order id, not an end.
+
+    Expiry reason 8 says so. Where no reason is given (0, or the field is absent) an expired conditional type was
+    triggered, unless the venue expires it with its position. In 2026 such types live at the algo service and come
+    here no more, except from old orders.
+    """
+    if code == "8":
+        return True
+    return code in ("", "0") and order.o in _CONDITIONAL_TYPES and order.f != quirks.GTE_EXPIRES

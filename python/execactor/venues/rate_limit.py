@@ -1,0 +1,125 @@
+"""How many requests may still leave: the venue's limits, counted here and corrected by what the venue reports.
+
+Deterministic on the clock. Windows roll, although the venue's are believed to be fixed minutes: what fits into every
+rolling window fits into every fixed one. A part of each limit is kept back for what reduces risk, so that entries can
+never starve a stop or a cancel.
+"""
+
+from collections import deque
+from typing import Literal
+
+import msgspec
+
+from execactor.venues.transport import Clock
+
+Kind = Literal["weight", "orders"]
+
+RESERVED_FRACTION = 0.2
+NANOSECONDS = 1_000_000_000
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """At most `most` units of `kind` within any `interval_s` seconds."""
+
+    kind: Kind
+    most: int
+    interval_s: int
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What one request takes: weight of the address, orders of the account."""
+
+    weight: int = 0
+    orders: int = 0
+
+
+class _Window:
+    """The spending of one limit over its rolling interval."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self.interval_ns = limit.interval_s * NANOSECONDS
+        self.used = 0
+        self._spent: deque[tuple[int, int]] = deque()
+
+    def forget(self, now_ns: int) -> None:
+        """Drop what has left the window."""
+        spent = self._spent
+        while spent and spent[0][0] + self.interval_ns <= now_ns:
+            self.used -= spent.popleft()[1]
+
+    def spend(self, units: int, now_ns: int) -> None:
+        self.forget(now_ns)
+        self.used += units
+        self._spent.append((now_ns, units))
+
+    def delay_ns(self, units: int, now_ns: int, *, urgent: bool) -> int:
+        """How long until `units` fit."""
+        self.forget(now_ns)
+        most = self.limit.most if urgent else int(self.limit.most * (1 - RESERVED_FRACTION))
+        excess = self.used + units - max(most, units)
+        if excess <= 0:
+            return 0
+        for spent_ns, spent_units in self._spent:
+            excess -= spent_units
+            if excess <= 0:
+                return spent_ns + self.interval_ns - now_ns
+        raise AssertionError("a window that is empty holds no excess")
+
+
+class RateLimiter:
+    """Tells when a request may leave, and keeps the account of those that did.
+
+    Urgent requests (orders that reduce risk, cancels, queries of one order) may use the whole limit, all others
+    leave `RESERVED_FRACTION` of it alone. A stop (429, 418) holds back everything: a request during a ban makes it
+    longer.
+    """
+
+    def __init__(self, clock: Clock, limits: tuple[Limit, ...]) -> None:
+        self._clock = clock
+        self._windows = [_Window(limit) for limit in limits]
+        self._stopped_until_ns = 0
+        self.stop_reason = ""
+
+    def configure(self, limits: tuple[Limit, ...]) -> None:
+        """Adopt the limits that the venue publishes; what was spent under a limit of the same kind is kept."""
+        kept = {(window.limit.kind, window.limit.interval_s): window for window in self._windows}
+        self._windows = []
+        for limit in limits:
+            window = kept.get((limit.kind, limit.interval_s)) or _Window(limit)
+            window.limit = limit
+            self._windows.append(window)
+
+    def delay_ns(self, cost: Cost, *, urgent: bool = False) -> int:
+        """Nanoseconds to wait before a request of this cost may leave; 0 when it may leave now."""
+        now_ns = self._clock.monotonic_ns()
+        longest = max(0, self._stopped_until_ns - now_ns)
+        for window in self._windows:
+            units = cost.weight if window.limit.kind == "weight" else cost.orders
+            if units:
+                longest = max(longest, window.delay_ns(units, now_ns, urgent=urgent))
+        return longest
+
+    def spend(self, cost: Cost) -> None:
+        """Note a request that leaves now."""
+        now_ns = self._clock.monotonic_ns()
+        for window in self._windows:
+            units = cost.weight if window.limit.kind == "weight" else cost.orders
+            if units:
+                window.spend(units, now_ns)
+
+    def observe(self, kind: Kind, interval_s: int, used: int) -> None:
+        """Adopt the venue's count where it is above ours: others spend from the same address or account."""
+        now_ns = self._clock.monotonic_ns()
+        for window in self._windows:
+            if window.limit.kind == kind and window.limit.interval_s == interval_s:
+                window.forget(now_ns)
+                if used > window.used:
+                    window.spend(used - window.used, now_ns)
+
+    def stop(self, duration_ns: int, reason: str) -> None:
+        """Let nothing out for `duration_ns`; an earlier, longer stop stays."""
+        until_ns = self._clock.monotonic_ns() + duration_ns
+        if until_ns > self._stopped_until_ns:
+            self._stopped_until_ns = until_ns
+            self.stop_reason = reason
