@@ -115,8 +115,8 @@ def judge(naked: Iterable[Naked], windows: Sequence[Window], graces: Graces) -> 
             violations.append((one.line, f"{one.symbol} had no working stop for {_ms(alone)} ms"))
         if touched:
             longest_restart = max(longest_restart, one.end_ns - one.start_ns)
-        for window, following in zip(touched, [*touched[1:], None], strict=True):
-            until = one.end_ns if following is None else min(one.end_ns, following.start_ns)
+        ends = [*(window.start_ns for window in touched[1:]), one.end_ns]
+        for window, until in zip(touched, ends, strict=False):
             if window.end_ns is not None and until > max(window.end_ns, one.start_ns + grace):
                 late = f"{_ms(until - window.end_ns)} ms past the deadline of the outage at line {window.line}"
                 violations.append((one.line, f"{one.symbol} had no working stop {late}"))
