@@ -3,7 +3,7 @@
 The package knows nothing about trading. Start with LoopActor and ActorSystem.
 """
 
-from execactor.runtime.cell import MessageDropped
+from execactor.runtime.answers import MessageDropped
 from execactor.runtime.clock import Clock, ManualClock, SystemClock, TimerHandle
 from execactor.runtime.dead_letters import DeadLetter, DeadLetters
 from execactor.runtime.dispatcher import Dispatcher

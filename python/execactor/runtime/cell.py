@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
+from execactor.runtime.answers import answer, answer_error, answer_lost
 from execactor.runtime.dead_letters import DeadLetter, Reason
-from execactor.runtime.mailbox import Lane, Mailbox, lane_of
+from execactor.runtime.mailbox import Lane, Mailbox, known_lanes, lane_of
 from execactor.runtime.recovery import Phase, Recovery
 from execactor.runtime.ref import LoopRef
 from execactor.runtime.tasks import OwnedTasks
@@ -31,10 +33,6 @@ _PYKKA_MESSAGES = frozenset({_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
 _URGENT = int(Lane.URGENT)
 _READY, _STOPPED = Phase.READY, Phase.STOPPED
 _construction = threading.local()
-
-
-class MessageDropped(RuntimeError):
-    """The answer to an ask that was pushed out of a full BULK lane."""
 
 
 class Cell:
@@ -96,34 +94,33 @@ class Cell:
     @property
     def timers(self) -> Timers:
         if self._timers is None:
-            self._timers = Timers(self.system.clock, self.accept)
+            self._timers = Timers(self.system.clock, self.put)
         return self._timers
 
     @property
     def tasks(self) -> OwnedTasks:
         if self._tasks is None:
-            self._tasks = OwnedTasks(self._dispatcher.loop, lambda message: self.accept(Envelope(message)), self.crash)
+            self._tasks = OwnedTasks(self._dispatcher.loop, lambda message: self.put(Envelope(message)), self.crash)
         return self._tasks
 
     # Birth
 
     def launch(self) -> LoopRef[Any]:
         """Make the first instance, on the calling thread, and have the dispatcher start it."""
-        with _constructing(self):
+        with constructing(self):
             self.actor_class.start_in_cell(*self._args, **self._kwargs)
         assert self.ref is not None
         return self.ref
 
     def renew(self) -> "LoopActor":
         """Make a new instance behind the same ref."""
-        with _constructing(self):
+        with constructing(self):
             actor = self.actor_class(*self._args, **self._kwargs)
         self.restarts += 1
         return actor
 
     def adopt(self, actor: "LoopActor") -> None:
         """Take in an instance under construction; all but the first inherit the ref."""
-        _construction.cell = None
         if self.ref is None:
             self.ref = LoopRef(actor, self)
         else:
@@ -147,46 +144,46 @@ class Cell:
     # The inbox, as pykka knows it
 
     def put(self, envelope: Envelope[Any]) -> None:
-        """Queue a message, from any thread. Raises ActorDeadError when the system's loop is closed."""
-        if self._dispatcher.on_own_thread:
-            self.accept(envelope)
+        """Queue a message, from any thread.
+
+        Raises TypeError when its class names no valid lane, and ActorDeadError when the system's loop is closed.
+        """
+        lane = known_lanes.get(type(envelope.message))
+        if lane is None:
+            lane = lane_of(envelope.message)
+        dispatcher = self._dispatcher
+        if get_ident() != dispatcher.thread_id:
+            self.on_dispatcher(functools.partial(self._put_posted, envelope))
+        elif self.phase is _STOPPED:
+            self.lose(envelope, "undeliverable")
         else:
-            lane_of(envelope.message)  # a wrong message class is the sender's mistake: say so here, not on the loop
-            self.on_dispatcher(functools.partial(self._accept_posted, envelope))
+            dropped = self.mailbox.push(envelope, lane)
+            if self.phase is _READY:
+                if lane <= _URGENT:
+                    if not self.in_hot:
+                        dispatcher.schedule(self, hot=True)
+                elif not self.in_ready:
+                    dispatcher.schedule(self, hot=False)
+            if dropped is not None:
+                self.lose(dropped, "dropped")
+
+    def _put_posted(self, envelope: Envelope[Any]) -> None:
+        try:
+            self.put(envelope)
+        except Exception as exc:
+            # The class's merge() or conflation_key() failed, and the sender has gone on.
+            logger.exception("%s could not take a message", self.ref)
+            self.lose(envelope, "failed", exc)
 
     def get(self) -> Envelope[Any]:
         raise RuntimeError("A LoopActor's mailbox is served by its dispatcher; nobody else may take from it")
 
     def empty(self) -> bool:
-        return not self.mailbox
-
-    def accept(self, envelope: Envelope[Any]) -> None:
-        """Queue a message, on the dispatcher's thread."""
-        if self.phase is _STOPPED:
-            self.lose(envelope, "undeliverable")
-            return
-        lane = lane_of(envelope.message)
-        dropped = self.mailbox.push(envelope, lane)
-        if self.phase is _READY:
-            if lane <= _URGENT:
-                if not self.in_hot:
-                    self._dispatcher.schedule(self, hot=True)
-            elif not self.in_ready:
-                self._dispatcher.schedule(self, hot=False)
-        if dropped is not None:
-            self.lose(dropped, "dropped")
-
-    def _accept_posted(self, envelope: Envelope[Any]) -> None:
-        try:
-            self.accept(envelope)
-        except Exception as exc:
-            # The class's merge() or conflation_key() failed, and the sender has gone on.
-            logger.exception("%s could not take a message", self.name)
-            self.lose(envelope, "failed", exc)
+        return self.mailbox.pending() is None
 
     def refuse(self, envelope: Envelope[Any]) -> None:
         """Account for a message to the dead actor, from any thread. Whoever waits for an answer is told at once."""
-        self._answer_lost(envelope, "undeliverable", None)
+        answer_lost(envelope, self.ref, "undeliverable")
         bury = functools.partial(self._bury, envelope.message, "undeliverable", None)
         if self._dispatcher.on_own_thread or not self._dispatcher.post(bury):
             bury()
@@ -195,9 +192,7 @@ class Cell:
 
     def wants(self) -> bool | None:
         if self.phase is _READY:
-            if self.mailbox.has_hot:
-                return True
-            return False if self.mailbox else None
+            return self.mailbox.pending()
         return False if self.phase is Phase.RESTARTING else None
 
     def visit(self, limit: int, *, hot: bool) -> int:
@@ -205,15 +200,33 @@ class Cell:
             # Only from the ready queue: an actor that fails at every restart must not starve the others.
             return 0 if hot else self._change_phase()
         take = self.mailbox.pop_hot if hot else self.mailbox.pop
-        dispatcher = self._dispatcher
+        must_yield = self._dispatcher.must_yield
+        actor = self.actor
+        assert actor is not None
         handled = 0
         while handled < limit:
             envelope = take()
             if envelope is None:
                 break
+            if type(envelope) is Tick and not envelope.claim():
+                continue
             handled += 1
-            self.handle(envelope)
-            if self.phase is not _READY or dispatcher.must_yield():
+            self.processed += 1
+            message = envelope.message
+            try:
+                receive = actor._handle_receive if type(message) in _PYKKA_MESSAGES else actor.on_receive
+                response = receive(message)
+            except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - a handler may raise anything
+                self._failed(envelope, exc)
+            except BaseException as exc:
+                self.lose(envelope, "failed", exc)
+                raise
+            else:
+                if type(response) is CoroutineType:
+                    self._suspend(envelope, response)
+                elif envelope.reply_to is not None:
+                    answer(envelope.reply_to, response)
+            if self.phase is not _READY or must_yield():
                 break
         return handled
 
@@ -225,28 +238,6 @@ class Cell:
         self._stop_everything(exc)
         if isinstance(exc, (KeyboardInterrupt, SystemExit)):
             raise exc
-
-    def handle(self, envelope: Envelope[Any]) -> None:
-        """Have the actor handle one message now."""
-        if type(envelope) is Tick and not envelope.claim():
-            return
-        self.processed += 1
-        actor = self.actor
-        assert actor is not None
-        message = envelope.message
-        try:
-            receive = actor._handle_receive if type(message) in _PYKKA_MESSAGES else actor.on_receive
-            response = receive(message)
-        except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - a handler may raise anything
-            self._failed(envelope, exc)
-        except BaseException as exc:
-            self.lose(envelope, "failed", exc)
-            raise
-        else:
-            if type(response) is CoroutineType:
-                self._suspend(envelope, response)
-            elif envelope.reply_to is not None:
-                self._reply(envelope.reply_to, response)
 
     def _change_phase(self) -> int:
         if self.phase is Phase.RESTARTING and self._recovery is not None:
@@ -277,7 +268,7 @@ class Cell:
         self.phase = _READY
         if exc is None:
             if envelope.reply_to is not None:
-                self._reply(envelope.reply_to, task.result())
+                answer(envelope.reply_to, task.result())
         elif isinstance(exc, (Exception, asyncio.CancelledError)):
             self._failed(envelope, exc)
         else:
@@ -287,19 +278,6 @@ class Cell:
         if wants_hot is not None:
             self._dispatcher.schedule(self, hot=wants_hot)
 
-    def _reply(self, reply_to: pykka.Future[Any], response: Any) -> None:
-        # An asker that is gone, or has its answer already, is no failure of the one who answers.
-        try:
-            reply_to.set(response)
-        except Exception:
-            logger.warning("An answer of %s came too late", self.name, exc_info=True)
-
-    def _reply_error(self, reply_to: pykka.Future[Any], exc: BaseException) -> None:
-        try:
-            reply_to.set_exception((type(exc), exc, exc.__traceback__))
-        except Exception:
-            logger.warning("An answer of %s came too late", self.name, exc_info=True)
-
     # Failure and end
 
     def _failed(self, envelope: Envelope[Any], exc: BaseException) -> None:
@@ -307,15 +285,15 @@ class Cell:
             self.crash(exc, envelope)
             return
         # As in pykka, the exception of an ask belongs to the asker.
-        logger.info("Exception returned from %s to its caller", self.name, exc_info=exc)
-        self._reply_error(envelope.reply_to, exc)
+        logger.info("Exception returned from %s to caller:", self.ref, exc_info=exc)
+        answer_error(envelope.reply_to, exc)
 
     def crash(self, exc: BaseException, envelope: Envelope[Any] | None = None, *, instance_ran: bool = True) -> None:
         """The actor failed, at `envelope` or by itself: restart it, or stop it for good and escalate.
 
         instance_ran: whether the failing instance had started, so that its `on_failure` is due.
         """
-        logger.error("Unhandled exception in %s", self.name, exc_info=exc)
+        logger.error("Unhandled exception in %s:", self.ref, exc_info=exc)
         self.last_error = f"{type(exc).__qualname__}: {exc}"
         if self.phase is _STOPPED:
             return
@@ -336,7 +314,7 @@ class Cell:
                 actor.on_stop()
         except Exception as exc:
             self.last_error = f"{type(exc).__qualname__}: {exc}"
-            logger.exception("Unhandled exception in %s while it stopped", self.name)
+            logger.exception("Unhandled exception in %s:", self.ref)
         finally:
             if in_flight is not None:
                 self.lose(in_flight, "stopped")
@@ -365,7 +343,7 @@ class Cell:
         while (envelope := self.mailbox.pop()) is not None:
             if type(envelope.message) is _ActorStop:
                 if envelope.reply_to is not None:
-                    self._reply(envelope.reply_to, None)
+                    answer(envelope.reply_to, None)
             elif type(envelope) is not Tick:
                 self.lose(envelope, "stopped")
         self.actor = None
@@ -374,20 +352,8 @@ class Cell:
         """Turn a message into a dead letter; whoever waits for its answer gets an error at once."""
         if type(envelope) is Tick:
             envelope.claim()
-        self._answer_lost(envelope, reason, exc)
+        answer_lost(envelope, self.ref, reason, exc)
         self._bury(envelope.message, reason, exc)
-
-    def _answer_lost(self, envelope: Envelope[Any], reason: Reason, exc: BaseException | None) -> None:
-        if envelope.reply_to is None:
-            return
-        kind = type(envelope.message).__qualname__
-        error = (
-            MessageDropped(f"{self.name} had no room for this {kind}")
-            if reason == "dropped"
-            else pykka.ActorDeadError(f"{self.name} will not answer this {kind}: {reason}")
-        )
-        error.__cause__ = exc
-        self._reply_error(envelope.reply_to, error)
 
     def _bury(self, message: Any, reason: Reason, exc: BaseException | None) -> None:
         if type(message) is not _ActorStop:
@@ -403,22 +369,21 @@ class Cell:
         return envelope
 
     def _stop_everything(self, exc: BaseException) -> None:
-        logger.critical("%r in %s: stopping all actors", exc, self.name, exc_info=exc)
+        logger.critical("%r in %s. Stopping all actors.", exc, self.ref, exc_info=exc)
         self.last_error = f"{type(exc).__qualname__}: {exc}"
         self.stop()
         pykka.ActorRegistry.stop_all(block=False)
 
 
-def cell_under_construction() -> Cell:
-    """The cell that the LoopActor now being constructed belongs to."""
+def cell_under_construction() -> Cell | None:
+    """The cell for which this thread is constructing an actor, if it is."""
     cell: Cell | None = getattr(_construction, "cell", None)
-    if cell is None:
-        raise RuntimeError("A LoopActor is made by its start() or by ActorSystem.start(), not by calling the class")
     return cell
 
 
 @contextmanager
-def _constructing(cell: Cell) -> Iterator[None]:
+def constructing(cell: Cell) -> Iterator[None]:
+    """Make the next instance of the cell's class, on this thread, the cell's actor."""
     outer = getattr(_construction, "cell", None)
     _construction.cell = cell
     try:

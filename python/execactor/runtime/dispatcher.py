@@ -70,6 +70,8 @@ class Dispatcher:
         self._budget = budget
         self._slice_ns = slice_ns
         self._slice_end_ns = 0
+        self._slice_over = False
+        self._preempted = False
         self._hot: deque[Served] = deque()
         self._ready: deque[Served] = deque()
         self._posted: deque[Callable[[], object]] = deque()
@@ -114,14 +116,15 @@ class Dispatcher:
         The loop is woken once however many calls wait. Returns False when the loop is closed: nothing will be called.
         """
         self._posted.append(call)
-        if self._waking:
-            return not self.loop.is_closed()
-        self._waking = True
-        try:
-            self.loop.call_soon_threadsafe(self._wake)
-        except RuntimeError:  # asyncio's way to say that the loop is closed
-            return False
-        return True
+        if not self._waking:
+            self._waking = True
+            try:
+                self.loop.call_soon_threadsafe(self._wake)
+            except RuntimeError:  # asyncio's way to say that the loop is closed
+                self._posted.clear()
+                self._waking = False
+                return False
+        return not self.loop.is_closed()
 
     def flush(self) -> bool:
         """Serve what is queued now instead of at the loop's next turn, for as long as one time slice.
@@ -131,14 +134,18 @@ class Dispatcher:
         """
         if self.thread_id is not None and not self.on_own_thread:
             raise RuntimeError("Dispatcher.flush() belongs on the dispatcher's own thread; elsewhere just tell()")
-        self.thread_id = threading.get_ident()
         if not self._draining:
             self._serve(budget=None)
         return not (self._hot or self._ready or self._posted)
 
     def must_yield(self) -> bool:
         """Whether the mailbox being visited has to let go after the message it has just handled."""
-        return bool(self._hot) or bool(self._posted) or self._monotonic_ns() >= self._slice_end_ns
+        if self._monotonic_ns() >= self._slice_end_ns:
+            self._slice_over = True
+        elif not self._hot and not self._posted:
+            return False
+        self._preempted = True
+        return True
 
     def _schedule_drain(self) -> None:
         try:
@@ -150,7 +157,6 @@ class Dispatcher:
     def _wake(self) -> None:
         # Reset before looking: a thread that posts from here on wakes the loop again.
         self._waking = False
-        self.thread_id = threading.get_ident()
         self._serve(self._budget)
 
     def _drain(self) -> None:
@@ -158,8 +164,10 @@ class Dispatcher:
         self._serve(self._budget)
 
     def _serve(self, budget: int | None) -> None:
+        self.thread_id = threading.get_ident()
         self._draining = True
         self._slice_end_ns = self._monotonic_ns() + self._slice_ns
+        self._slice_over = False
         served = 0
         try:
             while budget is None or served < budget:
@@ -172,7 +180,7 @@ class Dispatcher:
                     served += self._visit(self._ready.popleft(), limit, hot=False)
                 else:
                     break
-                if self._monotonic_ns() >= self._slice_end_ns:
+                if self._slice_over:
                     break
         finally:
             self._draining = False
@@ -190,7 +198,8 @@ class Dispatcher:
                 logger.exception("A call posted from another thread failed")
 
     def _visit(self, served: Served, limit: int, *, hot: bool) -> int:
-        handled = limit
+        handled = 1
+        self._preempted = False
         try:
             handled = served.visit(limit, hot=hot)
         except BaseException as exc:  # noqa: BLE001 - whatever it is, the others must be served
@@ -203,6 +212,6 @@ class Dispatcher:
                 served.in_ready = False
             wants_hot = served.wants()
             if wants_hot is not None:
-                # A visit cut short by hot work goes on first; one that used up its throughput queues up again.
-                self.schedule(served, hot=wants_hot, first=handled < limit)
+                # A visit that was cut short goes on first; one that used up its throughput queues up again.
+                self.schedule(served, hot=wants_hot, first=self._preempted)
         return handled

@@ -67,10 +67,7 @@ class LoopFuture(pykka.Future[T]):
         """
         if not self.is_settled:
             refuse_to_block("Future.get()")
-            resolved = threading.Event()
-            self._when_settled(resolved.set)
-            if not resolved.wait(timeout):
-                raise pykka.Timeout(f"{timeout} seconds")
+            self._block(timeout)
         if self._get_hook is not None:
             return super().get(timeout=timeout)
         if self._exception is not None:
@@ -143,6 +140,15 @@ class LoopFuture(pykka.Future[T]):
         # A foreign hook may block, so it waits on a thread of its own.
         return await loop.run_in_executor(None, self.get)
 
+    def _block(self, timeout: float | None) -> None:
+        settled = threading.Event()
+        self._when_settled(settled.set)
+        if not settled.wait(timeout):
+            with _lock:
+                if self._waiters is not None:
+                    self._waiters.remove(settled.set)
+                    raise pykka.Timeout(f"{timeout} seconds")
+
     def _when_settled(self, call: Callable[[], object]) -> None:
         with _lock:
             if not self.is_settled:
@@ -175,12 +181,19 @@ async def _outcome_known(future: pykka.Future[Any]) -> None:
 
 
 def _release(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[None]) -> None:
-    try:
+    if _running_loop() is loop:
+        _wake(waiter)
+        return
+    # A closed loop took the asker away with it: no business of whoever answers.
+    with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(_wake, waiter)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
     except RuntimeError:
-        if not loop.is_closed():
-            raise
-        # The asker went away with its loop. That is no business of whoever answers.
+        return None
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import pykka
 
-from execactor.runtime.cell import Cell, cell_under_construction
+from execactor.runtime.cell import Cell, cell_under_construction, constructing
 from execactor.runtime.clock import Clock
 from execactor.runtime.future import LoopFuture
 from execactor.runtime.mailbox import DEFAULT_BULK_CAPACITY
@@ -55,15 +55,21 @@ class LoopActor(pykka.Actor):
         return super().start(*args, **kwargs)
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        self._cell = cell_under_construction()
-        super().__init__()
-        self.clock = self._cell.system.clock
-        self.system = self._cell.system
-        self._cell.adopt(self)
+        cell = cell_under_construction()
+        if cell is None or cell.actor_class is not type(self):
+            cell = ActorSystem.current().unstarted_cell(type(self))
+        self._cell = cell
+        with constructing(cell):
+            super().__init__()
+        cell.adopt(self)
+        self.clock = cell.system.clock
+        self.system = cell.system
 
     @staticmethod
     def _create_actor_inbox() -> Cell:
-        return cell_under_construction()
+        cell = cell_under_construction()
+        assert cell is not None
+        return cell
 
     @staticmethod
     def _create_future() -> LoopFuture[Any]:
@@ -74,6 +80,9 @@ class LoopActor(pykka.Actor):
 
     def _stop(self) -> None:
         self._cell.stop()
+
+    def __str__(self) -> str:
+        return str(self.actor_ref)
 
     def on_restart(self, cause: BaseException) -> None:  # noqa: ARG002 - for those who override it
         """Called on the new instance instead of `on_start`; by default it calls that."""

@@ -20,13 +20,13 @@ class Lane(IntEnum):
 
 
 _SYSTEM, _URGENT, _NORMAL, _BULK = (int(lane) for lane in Lane)
-_lanes_by_class: dict[type, int] = {}
+known_lanes: dict[type, int] = {}
 
 
 def lane_of(message: object) -> int:
     """The lane of a message, from its class. Raises TypeError when the class variable `lane` is not a Lane."""
     message_class = type(message)
-    lane = _lanes_by_class.get(message_class)
+    lane = known_lanes.get(message_class)
     if lane is None:
         declared = getattr(message_class, "lane", Lane.NORMAL)
         if not isinstance(declared, int) or not _SYSTEM <= declared <= _BULK:
@@ -34,7 +34,7 @@ def lane_of(message: object) -> int:
                 f"{message_class.__qualname__}.lane must be a ClassVar holding a Lane (0 to 3), not {declared!r}; "
                 "an ordinary field of a message needs another name"
             )
-        lane = _lanes_by_class[message_class] = int(declared)
+        lane = known_lanes[message_class] = int(declared)
     return lane
 
 
@@ -88,6 +88,13 @@ class Mailbox:
         queue.append(envelope)
         return self._taken(queue.popleft()) if len(queue) > self._bulk_capacity else None
 
+    def push_front(self, envelope: Envelope[Any]) -> None:
+        """Queue an envelope before all others, whatever its lane."""
+        queue = self._lanes[_SYSTEM]
+        if queue is None:
+            queue = self._lanes[_SYSTEM] = deque()
+        queue.appendleft(envelope)
+
     def pop(self) -> Envelope[Any] | None:
         """Take the next message: the oldest of the most urgent lane that has one."""
         system, urgent, normal, bulk = self._lanes
@@ -115,15 +122,15 @@ class Mailbox:
             del self._conflated[envelope.key]
         return envelope
 
-    @property
-    def has_hot(self) -> bool:
-        return bool(self._lanes[_SYSTEM] or self._lanes[_URGENT])
+    def pending(self) -> bool | None:
+        """True: a SYSTEM or URGENT message waits. False: only others do. None: nothing waits."""
+        system, urgent, normal, bulk = self._lanes
+        if system or urgent:
+            return True
+        return False if normal or bulk else None
 
     @property
     def depths(self) -> tuple[int, int, int, int]:
         """How many messages wait, by lane."""
         system, urgent, normal, bulk = (len(queue) if queue else 0 for queue in self._lanes)
         return system, urgent, normal, bulk
-
-    def __bool__(self) -> bool:
-        return any(self._lanes)

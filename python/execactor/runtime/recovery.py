@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from pykka._envelope import Envelope
 
 from execactor.runtime.clock import TimerHandle
-from execactor.runtime.dead_letters import Reason
 from execactor.runtime.supervisor import RestartHistory
 
 if TYPE_CHECKING:
@@ -43,23 +42,21 @@ class RetriedEnvelope(Envelope[Any]):
 class Recovery:
     """The restarts of one actor. Made at its first failure."""
 
-    __slots__ = ("_backoff", "_cause", "_cell", "_history", "_retry")
+    __slots__ = ("_backoff", "_cause", "_cell", "_history")
 
     def __init__(self, cell: "Cell") -> None:
         self._cell = cell
         self._history = RestartHistory(cell.actor_class.supervision)
-        self._retry: RetriedEnvelope | None = None
         self._cause: BaseException | None = None
         self._backoff: TimerHandle | None = None
 
     def begin(self, exc: BaseException, envelope: Envelope[Any] | None, *, instance_ran: bool) -> None:
         """Deal with a failure. `envelope` is the message it happened at, or that was interrupted by it."""
         cell = self._cell
-        message_given_up = envelope is not None and self._set_aside(envelope, exc)
         now_ns = cell.system.clock.monotonic_ns()
         delay_ns = self._history.next_delay_ns(now_ns)
+        given_up = envelope is not None and not self._set_aside(envelope, exc, again=delay_ns is not None)
         if delay_ns is None:
-            self._lose_retry("failed", exc)
             cell.retire()
         if instance_ran:
             self._call_on_failure(exc)
@@ -73,11 +70,11 @@ class Recovery:
                 self._restart_is_due()
             else:
                 self._backoff = cell.system.clock.call_at(now_ns + delay_ns, self._restart_is_due)
-        if delay_ns is None or message_given_up:
+        if delay_ns is None or given_up:
             cell.system.escalate(cell, exc)
 
     def restart(self) -> None:
-        """Make the new instance, tell it why, and let it handle the message that is due again."""
+        """Make the new instance, tell it why, and have it handle the message that is due again first."""
         cell, cause = self._cell, self._cause
         assert cause is not None
         self._cause = None
@@ -87,32 +84,22 @@ class Recovery:
             actor.on_restart(cause)
         except Exception as exc:  # noqa: BLE001 - the actor's own code
             cell.crash(exc, instance_ran=False)
-            return
-        retry, self._retry = self._retry, None
-        if retry is not None:
-            cell.handle(retry)
 
     def end(self) -> None:
-        """The actor stops: no restart any more. A message that was due again is lost."""
+        """The actor stops: no restart any more."""
         if self._backoff is not None:
             self._backoff.cancel()
             self._backoff = None
-        self._lose_retry("stopped", None)
 
-    def _lose_retry(self, reason: Reason, exc: BaseException | None) -> None:
-        retry, self._retry = self._retry, None
-        if retry is not None:
-            self._cell.lose(retry, reason, exc)
-
-    def _set_aside(self, envelope: Envelope[Any], exc: BaseException) -> bool:
-        """Keep the message for the next instance if its class says so, else lose it; True: attempts used up."""
+    def _set_aside(self, envelope: Envelope[Any], exc: BaseException, *, again: bool) -> bool:
+        """Queue the message for the next instance if its class says so, else lose it; False when it is given up."""
         retries = bool(getattr(type(envelope.message), "retry_after_restart", False)) and envelope.reply_to is None
         attempts = envelope.attempts if type(envelope) is RetriedEnvelope else 1
-        if retries and attempts < MAX_ATTEMPTS:
-            self._retry = RetriedEnvelope(envelope.message, attempts + 1)
-            return False
+        if again and retries and attempts < MAX_ATTEMPTS:
+            self._cell.mailbox.push_front(RetriedEnvelope(envelope.message, attempts + 1))
+            return True
         self._cell.lose(envelope, "failed", exc)
-        return retries
+        return not retries
 
     def _restart_is_due(self) -> None:
         self._backoff = None
@@ -126,4 +113,4 @@ class Recovery:
         try:
             actor.on_failure(type(exc), exc, exc.__traceback__)
         except Exception:
-            logger.exception("on_failure of %s failed", self._cell.name)
+            logger.exception("Unhandled exception in %s:", self._cell.ref)

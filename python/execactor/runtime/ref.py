@@ -8,11 +8,14 @@ from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from execactor.runtime.future import derived_future, refuse_to_block
+from execactor.runtime.recovery import Phase
 
 if TYPE_CHECKING:
     from execactor.runtime.cell import Cell
 
 A = TypeVar("A", bound=pykka.Actor)
+
+_STOPPED = Phase.STOPPED
 
 
 class LoopRef(pykka.ActorRef[A]):
@@ -23,7 +26,7 @@ class LoopRef(pykka.ActorRef[A]):
         self._cell = cell
 
     def __str__(self) -> str:
-        return f"{self._cell.name} ({self.actor_urn})"
+        return f"{self.actor_class.__name__} {self._cell.name!r} ({self.actor_urn})"
 
     @property
     def name(self) -> str:
@@ -40,10 +43,11 @@ class LoopRef(pykka.ActorRef[A]):
 
     def tell(self, message: Any) -> None:
         """Queue a message and go on. Raises ActorDeadError, leaving a dead letter, when the actor is dead."""
-        if self.actor_stopped.is_set():
-            self._cell.refuse(Envelope(message))
+        cell = self._cell
+        if cell.phase is _STOPPED:
+            cell.refuse(Envelope(message))
             raise pykka.ActorDeadError(f"{self} not found")
-        self._cell.put(Envelope(message))
+        cell.put(Envelope(message))
 
     @overload
     def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
@@ -59,7 +63,7 @@ class LoopRef(pykka.ActorRef[A]):
         on a thread that serves actors; pykka.Timeout after `timeout` seconds.
         """
         future = self.actor_class._create_future()
-        if self.actor_stopped.is_set():
+        if self._cell.phase is _STOPPED:
             self._cell.refuse(Envelope(message, reply_to=future))
         else:
             if block:

@@ -83,7 +83,7 @@ class ActorSystem:
         """A system on an event loop of its own, running on a new daemon thread until `close()`."""
         loop = _new_event_loop()
         system = cls(clock, loop)
-        system._thread = threading.Thread(target=_run_until, args=(system._closing, loop), name=name, daemon=True)
+        system._thread = threading.Thread(target=system._run_loop, name=name, daemon=True)
         system._thread.start()
         return system
 
@@ -93,6 +93,15 @@ class ActorSystem:
             self._closing.set()
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        while not self._closing.is_set():
+            # Such an exception in a handler stops all actors, and they need the loop for that.
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                self.loop.run_forever()
+        self.dispatcher.flush()
+        self.loop.close()
 
     def start(self, actor_class: type[A], *args: Any, name: str | None = None, **kwargs: Any) -> pykka.ActorRef[A]:
         """Start an actor; the constructor runs here and now, `on_start` on the loop before the first message.
@@ -114,8 +123,14 @@ class ActorSystem:
             return cell.launch()
         except BaseException:
             cell.release()
+            if cell.ref is not None:
+                cell.retire()
             self.forget(cell)
             raise
+
+    def unstarted_cell(self, actor_class: "type[LoopActor]") -> Cell:
+        """A place for an instance made by calling its class: it has a ref and a mailbox, but nothing serves it."""
+        return Cell(self, actor_class, (), {}, f"{actor_class.__name__}-{next(self._numbers)} (never started)")
 
     def lookup(self, name: str) -> pykka.ActorRef[Any] | None:
         """The living actor of that name, if there is one."""
@@ -221,12 +236,3 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
     import uvloop  # noqa: PLC0415 - not installable on Windows
 
     return uvloop.new_event_loop()
-
-
-def _run_until(closing: threading.Event, loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    while not closing.is_set():
-        # Such an exception in a handler stops all actors, and they need the loop for that.
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            loop.run_forever()
-    loop.close()

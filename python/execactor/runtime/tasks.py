@@ -40,11 +40,9 @@ class OwnedTasks:
                 return
             try:
                 exc = asyncio.CancelledError() if task.cancelled() else task.exception()
-                message = wrap(task.result()) if exc is None else on_error(exc)
+                self._tell(wrap(task.result()) if exc is None else on_error(exc))
             except Exception as bug:  # noqa: BLE001 - a failing wrap is the actor's own failure
                 self._fail(bug)
-            else:
-                self._tell(message)
 
         return self._own(self._loop.create_task(_awaited(awaitable)), finished)
 

@@ -6,6 +6,7 @@ from typing import Any
 from pykka._envelope import Envelope
 
 from execactor.runtime.clock import Clock, TimerHandle
+from execactor.runtime.mailbox import lane_of
 
 
 class _Timer:
@@ -80,6 +81,7 @@ class Timers:
             self.cancel(key)
 
     def _start(self, timer: _Timer) -> None:
+        lane_of(timer.message)  # a wrong message class is better reported here than when the timer fires
         self.cancel(timer.key)
         self._by_key[timer.key] = timer
         self._arm(timer)
