@@ -5,6 +5,7 @@ Conditional types go to the algo service (since 2025-12-09; -4120 on the order e
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -14,6 +15,7 @@ from execactor.venues.port import OrderRef
 from execactor.venues.rate_limit import Cost
 
 Params = dict[str, str | int]
+Verb = Literal["GET", "POST", "PUT", "DELETE"]
 
 SELF_TRADE_PREVENTION = "EXPIRE_MAKER"
 """Sent with every order, because the documented defaults contradict each other. Should two of our own orders meet, the
@@ -27,7 +29,7 @@ class Call(msgspec.Struct, frozen=True):
     """One write, for either path: method of the WebSocket API, verb and path of REST, and the parameters of both."""
 
     ws_method: str
-    verb: str
+    verb: Verb
     path: str
     params: Params
     cost: Cost

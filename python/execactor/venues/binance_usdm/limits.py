@@ -1,0 +1,54 @@
+"""The venue's rate limits: which there are, how answers report their use, and when to stop altogether."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from execactor.venues.binance_usdm import wire
+from execactor.venues.binance_usdm.error_codes import Refusal
+from execactor.venues.binance_usdm.venue_clock import VenueClock
+from execactor.venues.rate_limit import Kind, Limit, RateLimiter
+
+DEFAULT: Final = (Limit("weight", 2_400, 60), Limit("orders", 300, 10), Limit("orders", 1_200, 60))
+"""As documented; exchangeInfo has the true ones."""
+
+_HEADERS: Mapping[str, tuple[Kind, int]] = {
+    "x-mbx-used-weight-1m": ("weight", 60),
+    "x-mbx-order-count-10s": ("orders", 10),
+    "x-mbx-order-count-1m": ("orders", 60),
+}
+_KINDS: Mapping[str, Kind] = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders"}
+_SECONDS: Mapping[str, int] = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}
+_NS_PER_MS = 1_000_000
+
+
+def published(uses: Iterable[wire.LimitUse]) -> tuple[Limit, ...]:
+    """The limits that exchangeInfo states; the documented ones when it states none."""
+    limits = tuple(
+        Limit(_KINDS[use.rateLimitType], use.limit, _SECONDS[use.interval] * use.intervalNum)
+        for use in uses
+        if use.rateLimitType in _KINDS and use.interval in _SECONDS
+    )
+    return limits or DEFAULT
+
+
+def observe_headers(limiter: RateLimiter, headers: Mapping[str, str]) -> None:
+    """Adopt the counts of a REST answer."""
+    for name, (kind, interval_s) in _HEADERS.items():
+        used = headers.get(name, "")
+        if used.isdigit():
+            limiter.observe(kind, interval_s, int(used))
+
+
+def observe_uses(limiter: RateLimiter, uses: Iterable[wire.LimitUse]) -> None:
+    """Adopt the counts of an answer of the WebSocket API."""
+    for use in uses:
+        if use.rateLimitType in _KINDS and use.interval in _SECONDS:
+            limiter.observe(_KINDS[use.rateLimitType], _SECONDS[use.interval] * use.intervalNum, use.count)
+
+
+def honour(limiter: RateLimiter, clock: VenueClock, refusal: Refusal) -> None:
+    """Stop everything when the venue says so (429, 418), until its Retry-After or its "banned until"."""
+    if not refusal.stops_everything:
+        return
+    banned_ms = refusal.banned_until_ms - clock.timestamp_ms() if refusal.banned_until_ms else 0
+    limiter.stop(max(refusal.retry_after_ms, banned_ms) * _NS_PER_MS, str(refusal))

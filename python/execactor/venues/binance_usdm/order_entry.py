@@ -1,0 +1,295 @@
+"""New orders and cancels on their way out: rate limit, last check, path, and what comes back."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import cast
+
+import msgspec
+
+from execactor.domain.errors import RetryLater, VenueFatal
+from execactor.domain.order import OrderEvent, OrderIntent, RejectCause
+from execactor.domain.reports import (
+    Acknowledged,
+    CancelResult,
+    ConditionalReport,
+    NotFound,
+    OrderReport,
+    Rejected,
+    SubmitResult,
+    Unknown,
+    VenueEvent,
+)
+from execactor.venues.binance_usdm import answers, encode, limits, quirks, wire
+from execactor.venues.binance_usdm.background import Background
+from execactor.venues.binance_usdm.decode import Unreadable
+from execactor.venues.binance_usdm.encode import Call
+from execactor.venues.binance_usdm.error_codes import Reaction, Refusal
+from execactor.venues.binance_usdm.rest import Rest
+from execactor.venues.binance_usdm.settings import BinanceSettings
+from execactor.venues.binance_usdm.venue_clock import VenueClock
+from execactor.venues.binance_usdm.ws_api import Lost, Outcome, WsApi
+from execactor.venues.port import Guard, OrderRef
+from execactor.venues.rate_limit import RateLimiter
+from execactor.venues.transport import AnswerLost, Clock, NotSent
+
+Body = bytes | msgspec.Raw
+
+_NS_PER_MS = 1_000_000
+
+
+class _Write:
+    """One write until its outcome is known. late: told of an outcome that comes after the answer was given up."""
+
+    __slots__ = ("accept", "answer", "call", "client_id", "deadline_ns", "guard", "late", "refuse", "resent", "urgent")
+
+    def __init__(
+        self,
+        client_id: str,
+        call: Call,
+        guard: Guard,
+        *,
+        urgent: bool,
+        deadline_ns: int,
+        accept: Callable[[Body], Acknowledged],
+        refuse: Callable[[Refusal], CancelResult],
+        late: Callable[[CancelResult], None],
+    ) -> None:
+        self.client_id = client_id
+        self.call = call
+        self.guard = guard
+        self.urgent = urgent
+        self.deadline_ns = deadline_ns
+        self.accept = accept
+        self.refuse = refuse
+        self.late = late
+        self.resent = False
+        self.answer: asyncio.Future[CancelResult] = asyncio.get_running_loop().create_future()
+
+
+class OrderEntry:
+    """Sends orders and cancels, over the WebSocket API when it stands, else over REST.
+
+    Over the WebSocket API the bytes are with the socket before `submit` returns; over REST they leave in one of the
+    next turns of the loop. Nothing is sent twice, except once after -1021 and -5028, which prove that the first had
+    no effect. An answer that comes after its request was given up as Unknown becomes a private event.
+    """
+
+    def __init__(
+        self,
+        settings: BinanceSettings,
+        clock: Clock,
+        venue_clock: VenueClock,
+        limiter: RateLimiter,
+        rest: Rest,
+        ws_api: WsApi | None,
+        on_event: Callable[[VenueEvent], None],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._venue_clock = venue_clock
+        self._limiter = limiter
+        self._rest = rest
+        self._ws_api = ws_api
+        self._on_event = on_event
+        self._background = Background()
+        self._waiting: dict[str, _Write] = {}
+        self.counts: Counter[str] = Counter()
+
+    def submit(self, intent: OrderIntent, guard: Guard) -> asyncio.Future[SubmitResult]:
+        """See Venue.submit. With our clock more than 5 s off, only orders that reduce risk go out."""
+        reduces = intent.reduce_only or intent.close_position
+        write = _Write(
+            intent.client_id,
+            encode.place(intent),
+            guard if reduces else lambda: self._venue_clock.skew_problem() or guard(),
+            urgent=reduces,
+            deadline_ns=self._clock.monotonic_ns() + self._settings.rate_wait_ms * _NS_PER_MS,
+            accept=_placed_conditional if intent.type.conditional else _placed,
+            refuse=Refusal.as_submit_result,
+            late=lambda result: self._tell_late(intent, result),
+        )
+        self._attempt(write)
+        # A new order is never NotFound: `refuse` cannot give it.
+        return cast("asyncio.Future[SubmitResult]", write.answer)
+
+    def cancel(self, order: OrderRef) -> asyncio.Future[CancelResult]:
+        """See Venue.cancel. An order that still waits for the rate limit is withdrawn, and was never sent."""
+        waiting = self._waiting.pop(order.client_id, None)
+        write = _Write(
+            order.client_id,
+            encode.cancel(order),
+            lambda: None,
+            urgent=True,
+            deadline_ns=self._clock.monotonic_ns() + self._settings.rate_wait_ms * _NS_PER_MS,
+            accept=_cancelled_conditional if order.conditional and not order.child else _cancelled,
+            refuse=Refusal.as_cancel_result,
+            late=lambda _: None,
+        )
+        if waiting is not None:
+            self._finish(waiting, Rejected(reason="withdrawn before it was sent"))
+            self._finish(write, NotFound(reason="it was never sent"))
+        else:
+            self._attempt(write)
+        return write.answer
+
+    async def close(self) -> None:
+        """Stop what is under way over REST; its outcome is Unknown."""
+        await self._background.close()
+
+    def _attempt(self, write: _Write) -> None:
+        if write.answer.done():
+            return
+        delay_ns = self._limiter.delay_ns(write.call.cost, urgent=write.urgent)
+        if not delay_ns:
+            self._waiting.pop(write.client_id, None)
+            self._send(write)
+            return
+        now_ns = self._clock.monotonic_ns()
+        if now_ns + delay_ns > write.deadline_ns:
+            self._waiting.pop(write.client_id, None)
+            reason = self._limiter.stop_reason or "the order count is used up"
+            self._finish(write, _try_again(f"rate limit: {reason}", delay_ns // _NS_PER_MS + 1))
+            return
+        if write.call.cost is encode.PLACE_COST:
+            self._waiting[write.client_id] = write
+        self._clock.call_at(now_ns + delay_ns, lambda: self._attempt(write))
+
+    def _send(self, write: _Write) -> None:
+        objection = write.guard()
+        if objection is not None:
+            self._finish(write, Rejected(reason=objection, cause=RejectCause.RISK))
+            return
+        self._limiter.spend(write.call.cost)
+        if self._ws_api is not None and self._ws_api.ready and _looks_the_same_quoted(write.client_id):
+            try:
+                self._ws_api.call(write.call, lambda outcome: self._answered(write, outcome))
+            except NotSent:
+                self.counts["order connection did not take it"] += 1
+            else:
+                return
+        self._background.spawn(self._over_rest(write))
+
+    async def _over_rest(self, write: _Write) -> None:
+        call = write.call
+        self.counts["writes over REST"] += 1
+        try:
+            body = await self._rest.send(call.verb, call.path, call.params, timeout_ms=self._settings.answer_timeout_ms)
+        except NotSent as error:
+            self._finish(write, _try_again(str(error), 0))
+        except AnswerLost as error:
+            self._finish(write, Unknown(reason=str(error)))
+        except asyncio.CancelledError:
+            self._finish(write, Unknown(reason="the adapter was closed before the answer came"))
+            raise
+        except Refusal as refusal:
+            self._refused(write, refusal)
+        else:
+            self._accepted(write, body)
+
+    def _answered(self, write: _Write, outcome: Outcome) -> None:
+        if isinstance(outcome, Lost):
+            self._finish(write, Unknown(reason=outcome.reason))
+        elif 200 <= outcome.status < 300:
+            self._accepted(write, outcome.result)
+        else:
+            error = outcome.error or wire.ErrorBody()
+            refusal = Refusal(outcome.status, error.code, error.msg)
+            limits.honour(self._limiter, self._venue_clock, refusal)
+            self._refused(write, refusal)
+
+    def _accepted(self, write: _Write, body: Body) -> None:
+        try:
+            result: CancelResult = write.accept(body)
+        except Unreadable as error:
+            result = Unknown(reason=str(error))
+        self._finish(write, result)
+
+    def _refused(self, write: _Write, refusal: Refusal) -> None:
+        self.counts[f"refused {refusal.code or refusal.status}"] += 1
+        if refusal.rule.reaction is Reaction.RESEND and not write.resent and not write.answer.done():
+            write.resent = True
+            self._background.spawn(self._resend(write, refusal))
+            return
+        self._finish(write, write.refuse(refusal))
+
+    async def _resend(self, write: _Write, refusal: Refusal) -> None:
+        """Send once more under the same id: the refusal proves that the first sending had no effect."""
+        try:
+            await self._rest.measure_clock(samples=1)
+        except (RetryLater, VenueFatal):
+            self._finish(write, write.refuse(refusal))
+            return
+        except asyncio.CancelledError:
+            self._finish(write, write.refuse(refusal))
+            raise
+        write.deadline_ns = self._clock.monotonic_ns() + self._settings.rate_wait_ms * _NS_PER_MS
+        self._attempt(write)
+
+    def _finish(self, write: _Write, result: CancelResult) -> None:
+        if write.answer.done():
+            write.late(result)
+        else:
+            write.answer.set_result(result)
+
+    def _tell_late(self, intent: OrderIntent, result: CancelResult) -> None:
+        if isinstance(result, Acknowledged) and result.status is not None:
+            self._on_event(result.status)
+        elif isinstance(result, Rejected):
+            self._on_event(_rejected_report(intent, result, self._venue_clock.timestamp_ms()))
+
+
+def _looks_the_same_quoted(client_id: str) -> bool:
+    """See quirks.WS_API_SIGNS_UNQUOTED."""
+    return client_id.isalnum() or all(c.isalnum() or c in quirks.WS_API_SIGNS_UNQUOTED for c in client_id)
+
+
+def _try_again(reason: str, after_ms: int) -> Rejected:
+    return Rejected(reason=reason, cause=RejectCause.OVERLOADED, retryable=True, retry_after_ms=after_ms)
+
+
+def _placed(body: Body) -> Acknowledged:
+    status = answers.order(body)
+    return Acknowledged(venue_id=status.venue_id, status=status)
+
+
+def _placed_conditional(body: Body) -> Acknowledged:
+    status = answers.conditional(body)
+    return Acknowledged(venue_id=status.venue_id, status=status)
+
+
+_cancelled = _placed
+
+
+def _cancelled_conditional(body: Body) -> Acknowledged:
+    return Acknowledged(venue_id=answers.conditional_cancelled(body))
+
+
+def _rejected_report(intent: OrderIntent, result: Rejected, time_ms: int) -> OrderReport | ConditionalReport:
+    if intent.type.conditional and intent.trigger_price is not None:
+        return ConditionalReport(
+            symbol=intent.symbol,
+            client_id=intent.client_id,
+            venue_id="",
+            event=OrderEvent.REJECTED,
+            side=intent.side,
+            order_type=intent.type,
+            trigger_price=intent.trigger_price,
+            quantity=intent.quantity,
+            close_position=intent.close_position,
+            reduce_only=intent.reduce_only,
+            reason=result.reason,
+            time_ms=time_ms,
+        )
+    return OrderReport(
+        symbol=intent.symbol,
+        client_id=intent.client_id,
+        venue_id="",
+        event=OrderEvent.REJECTED,
+        side=intent.side,
+        order_type=intent.type,
+        quantity=intent.quantity or Decimal(0),
+        reason=result.reason,
+        time_ms=time_ms,
+    )

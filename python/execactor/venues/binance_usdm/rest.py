@@ -1,0 +1,126 @@
+"""Requests over HTTP: signed, counted, and their failures told apart."""
+
+from collections import Counter
+from typing import Literal
+
+import msgspec
+
+from execactor.domain.errors import RetryLater
+from execactor.venues.binance_usdm import encode, limits, wire
+from execactor.venues.binance_usdm.encode import Params, Verb
+from execactor.venues.binance_usdm.error_codes import Reaction, Refusal
+from execactor.venues.binance_usdm.settings import BinanceSettings
+from execactor.venues.binance_usdm.venue_clock import VenueClock
+from execactor.venues.rate_limit import Cost, RateLimiter
+from execactor.venues.signing import HmacSigner
+from execactor.venues.transport import AnswerLost, Clock, NotSent, Transport, sleep
+
+Security = Literal["none", "key", "signed"]
+
+TIME_SAMPLES = 5
+
+
+class _Time(msgspec.Struct):
+    serverTime: int  # noqa: N815
+
+
+class Rest:
+    """The REST interface of one account."""
+
+    def __init__(
+        self,
+        settings: BinanceSettings,
+        transport: Transport,
+        clock: Clock,
+        venue_clock: VenueClock,
+        limiter: RateLimiter,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._clock = clock
+        self._venue_clock = venue_clock
+        self._limiter = limiter
+        self._signer = HmacSigner(settings.api_secret)
+        self._key_header = {"X-MBX-APIKEY": settings.api_key.reveal()}
+        self._time = msgspec.json.Decoder(_Time)
+        self._error = msgspec.json.Decoder(wire.ErrorBody)
+        self.counts: Counter[str] = Counter()
+
+    async def send(
+        self, verb: Verb, path: str, params: Params, *, security: Security = "signed", timeout_ms: int
+    ) -> bytes:
+        """One exchange, sent now, once; the body of its answer.
+
+        Raises Refusal for an answer that is not 2xx, NotSent or AnswerLost when there is none.
+        """
+        query = encode.query_string(params)
+        if security == "signed":
+            window = f"recvWindow={self._settings.recv_window_ms}&timestamp={self._venue_clock.timestamp_ms()}"
+            query = f"{query}&{window}" if query else window
+            query = f"{query}&signature={self._signer.sign(query.encode())}"
+        url = f"{self._settings.urls.rest}{path}{'?' if query else ''}{query}"
+        headers = {} if security == "none" else self._key_header
+        self.counts["requests"] += 1
+        answer = await self._transport.request(verb, url, headers=headers, timeout_s=timeout_ms / 1000)
+        limits.observe_headers(self._limiter, answer.headers)
+        if 200 <= answer.status < 300:
+            return answer.body
+        refusal = self._refusal(answer.status, answer.headers.get("retry-after", ""), answer.body)
+        limits.honour(self._limiter, self._venue_clock, refusal)
+        self.counts[f"refused {refusal.code or refusal.status}"] += 1
+        raise refusal
+
+    async def call(
+        self,
+        verb: Verb,
+        path: str,
+        params: Params | None = None,
+        *,
+        weight: int,
+        security: Security = "signed",
+        urgent: bool = False,
+    ) -> bytes:
+        """One exchange whose repetition does no harm: waits for the rate limit, and is repeated after -1021.
+
+        Raises Refusal, or RetryLater when the venue cannot be reached.
+        """
+        try:
+            return await self._paced(verb, path, params or {}, weight=weight, security=security, urgent=urgent)
+        except Refusal as refusal:
+            if refusal.rule.reaction is not Reaction.RESEND:
+                raise
+            await self.measure_clock(samples=1)
+            return await self._paced(verb, path, params or {}, weight=weight, security=security, urgent=urgent)
+
+    async def measure_clock(self, samples: int = TIME_SAMPLES) -> None:
+        """Measure the venue's clock. Raises RetryLater when it does not answer."""
+        try:
+            await self._venue_clock.measure(self._server_time_ms, samples)
+        except Refusal as refusal:
+            raise refusal.as_error() from None
+
+    async def _server_time_ms(self) -> int:
+        body = await self._paced("GET", "/fapi/v1/time", {}, weight=1, security="none", urgent=True)
+        try:
+            return self._time.decode(body).serverTime
+        except msgspec.MsgspecError:
+            raise RetryLater("the venue's time is unreadable") from None
+
+    async def _paced(
+        self, verb: Verb, path: str, params: Params, *, weight: int, security: Security, urgent: bool
+    ) -> bytes:
+        cost = Cost(weight=weight)
+        while delay_ns := self._limiter.delay_ns(cost, urgent=urgent):
+            await sleep(self._clock, delay_ns)
+        self._limiter.spend(cost)
+        try:
+            return await self.send(verb, path, params, security=security, timeout_ms=self._settings.read_timeout_ms)
+        except (NotSent, AnswerLost) as error:
+            raise RetryLater(str(error)) from None
+
+    def _refusal(self, status: int, retry_after: str, body: bytes) -> Refusal:
+        try:
+            error = self._error.decode(body)
+        except msgspec.MsgspecError:
+            error = wire.ErrorBody(msg=body[:100].decode("utf-8", "replace"))
+        return Refusal(status, error.code, error.msg, 1_000 * int(retry_after) if retry_after.isdigit() else 0)
