@@ -141,7 +141,9 @@ class Decoder:
         raise Unreadable(f"unknown private event {name[:60]!r}")
 
     def _order_events(self, event: bytes | msgspec.Raw) -> tuple[VenueEvent, ...]:
-        order = self._order.decode(event).o
+        update = self._order.decode(event)
+        order = update.o
+        order.T = order.T or update.T
         if order.x in _EXECUTIONS and order.l > 0:
             report = _execution(order)
             # A trade that ends the order other than by filling it says so only here.

@@ -30,8 +30,8 @@ class OrderData(msgspec.Struct):
     l: Decimal  # noqa: E741  the venue's name
     z: Decimal
     L: Decimal
-    T: int
     t: int
+    T: int = 0
     m: bool = False
     R: bool = False
     n: Decimal | None = None

@@ -1,0 +1,181 @@
+"""Recorded private streams, replayed through the adapter's decoder and our own position arithmetic.
+
+Every group of data/user_data is covered: those of USDⓈ-M to the recorded positions, wallets and P&L; those of spot by
+their refusal, since a spot account is the business of a spot adapter, which does not exist yet.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from shared_data import document
+
+from execactor.domain.order import OrderEvent
+from execactor.domain.position import Position
+from execactor.domain.reports import (
+    AccountReport,
+    ExecutionReport,
+    OrderReport,
+    UnreadableFrame,
+)
+from execactor.venues.binance_usdm.decode import Decoder
+
+FILE = "user_data/binance_user_stream_sequences.json"
+
+SPOT_EVENTS = {"executionReport", "outboundAccountInfo", "outboundAccountPosition", "balanceUpdate"}
+
+
+class Ends(msgspec.Struct, frozen=True):
+    """What a replay must arrive at. entered_at: price and size of a position held before the recording began."""
+
+    symbol: str
+    fills: int
+    position: str
+    entry: str
+    wallet: str
+    pnl: str
+    held: str = "0"
+    entered_at: str = "0"
+    margin_asset: str = "USDT"
+
+
+FUTURES_GROUPS = {
+    "usdm_trx_manual_close_2021": Ends(
+        "TRXUSDT", 1, "0", "0", "316.14003714", "-0.0015", held="150", entered_at="0.07597"
+    ),
+    "usdm_ethbusd_maker_fill_2022": Ends("ETHBUSD", 2, "0", "0", "1575.58581278", "-0.00393", margin_asset="BUSD"),
+    "usdm_testnet_btc_market_2025": Ends("BTCUSDT", 1, "0.1", "84146.5", "15237.42937172", "0"),
+    "usdm_ioc_expired_ace_2024": Ends("ACEUSDT", 0, "0", "0", "", "0"),
+    "usdm_btc_trade_lite_2024": Ends("BTCUSDT", 2, "0", "0", "640.89671759", "-1.7734"),
+    "usdm_bnb_ledger_2": Ends("BNBUSDT", 3, "0", "0", "872.16874822", "0.156"),
+    "usdm_bnb_ledger_3": Ends("BNBUSDT", 2, "0", "0", "872.50624823", "0.5"),
+    "usdm_bnb_ledger_6": Ends("BNBUSDT", 3, "0.01", "395.7", "28.0168738", "0.024"),
+    "usdm_bnb_ledger_8": Ends("BNBUSDT", 2, "0", "0", "10", "3.3408"),
+}
+SPOT_GROUPS = {"spot_testnet_limit_cancel_2020", "spot_eos_market_quoteqty_2021", "spot_arb_market_2023"}
+MIXED_GROUPS = {"raw_examples_2022"}
+
+
+def groups() -> dict[str, list[dict[str, Any]]]:
+    return {group["id"]: group["messages"] for group in document(FILE)}
+
+
+def frames(group: str) -> list[bytes]:
+    return [msgspec.json.encode(message) for message in groups()[group]]
+
+
+def reports(group: str, margin_asset: str) -> Iterator[Any]:
+    decoder = Decoder(margin_asset)
+    for frame in frames(group):
+        yield from decoder.decode(frame)
+
+
+def test_every_group_of_the_recording_is_covered_futures_by_replay_and_spot_by_refusal_until_there_is_a_spot_adapter() -> (
+    None
+):
+    assert set(groups()) == set(FUTURES_GROUPS) | SPOT_GROUPS | MIXED_GROUPS
+
+
+@pytest.mark.parametrize("group", FUTURES_GROUPS)
+def test_a_futures_group_replays_to_the_recorded_position_wallet_and_pnl(group: str) -> None:
+    """The venue states positions and wallet before or after the fill that made them; both views must agree at the end
+    of each instant, fill by fill the venue's realised P&L must be ours, and the wallet must move by P&L less commission.
+    """
+    ends = FUTURES_GROUPS[group]
+    position = Position(symbol=ends.symbol, quantity=Decimal(ends.held), entry_price=Decimal(ends.entered_at))
+    stated: dict[int, list[AccountReport]] = {}
+    booked: dict[int, list[tuple[ExecutionReport, Position]]] = {}
+    wallet: Decimal | None = None
+    for report in reports(group, ends.margin_asset):
+        assert not isinstance(report, UnreadableFrame), report
+        if isinstance(report, AccountReport):
+            stated.setdefault(report.time_ms, []).append(report)
+        elif isinstance(report, ExecutionReport):
+            before = position
+            position = position.after(report.execution)
+            assert position.realized_pnl - before.realized_pnl == report.execution.realized_pnl
+            booked.setdefault(report.execution.time_ms, []).append((report, position))
+    for instant in sorted(stated.keys() | booked.keys()):
+        fills = booked.get(instant, [])
+        accounts = stated.get(instant, [])
+        for (fill, after), account in zip(fills, accounts, strict=False):
+            (told,) = account.positions
+            assert (told.symbol, told.quantity) == (after.symbol, after.quantity)
+            assert told.entry_price == after.entry_price
+            if wallet is not None and fill.execution.commission_asset:
+                assert account.wallet_balance == wallet + fill.execution.realized_pnl - fill.execution.commission
+            wallet = account.wallet_balance
+        for account in accounts[len(fills) :]:
+            wallet = account.wallet_balance
+    assert sum(map(len, booked.values())) == ends.fills
+    assert position.quantity == Decimal(ends.position)
+    assert position.entry_price == Decimal(ends.entry)
+    assert position.realized_pnl == Decimal(ends.pnl)
+    assert wallet == (Decimal(ends.wallet) if ends.wallet else None)
+
+
+@pytest.mark.parametrize("group", sorted(SPOT_GROUPS | MIXED_GROUPS))
+def test_a_spot_event_is_refused_loudly_and_its_fills_are_not_replayed_because_the_spot_adapter_comes_later(
+    group: str,
+) -> None:
+    decoder = Decoder("USDT")
+    spot_events = 0
+    for message in groups()[group]:
+        event = message.get("data", message)
+        decoded = decoder.decode(msgspec.json.encode(message))
+        if event["e"] in SPOT_EVENTS:
+            spot_events += 1
+            (refusal,) = decoded
+            assert isinstance(refusal, UnreadableFrame)
+            assert event["e"] in refusal.reason
+        else:
+            assert not any(isinstance(report, UnreadableFrame) for report in decoded)
+    assert spot_events > 0
+
+
+def test_the_futures_part_of_the_mixed_group_reads_as_deposit_withdrawal_and_a_counted_change_of_leverage() -> None:
+    decoder = Decoder("USDT")
+    accounts = [
+        report
+        for frame in frames("raw_examples_2022")
+        for report in decoder.decode(frame)
+        if isinstance(report, AccountReport)
+    ]
+    assert [(each.cause, each.wallet_balance, each.positions) for each in accounts] == [
+        ("DEPOSIT", Decimal(200), ()),
+        ("WITHDRAW", Decimal(100), ()),
+    ]
+    assert decoder.counts["ACCOUNT_CONFIG_UPDATE"] == 1
+
+
+def test_the_early_trade_event_books_nothing_because_the_same_trade_follows_with_its_commission() -> None:
+    decoder = Decoder("USDT")
+    told = [report for frame in frames("usdm_btc_trade_lite_2024") for report in decoder.decode(frame)]
+    trades = [report.execution.trade_id for report in told if isinstance(report, ExecutionReport)]
+    assert trades == ["5612428004", "5612520599"]
+    assert decoder.counts["TRADE_LITE"] == 2
+
+
+def test_an_order_that_expires_without_a_fill_ends() -> None:
+    (report,) = reports("usdm_ioc_expired_ace_2024", "USDT")
+    assert isinstance(report, OrderReport)
+    assert (report.event, report.filled) == (OrderEvent.EXPIRED, Decimal(0))
+
+
+def test_protective_orders_that_expire_with_their_position_have_ended_and_were_not_triggered() -> None:
+    told = [
+        report
+        for report in reports("usdm_trx_manual_close_2021", "USDT")
+        if isinstance(report, OrderReport) and report.order_type in ("STOP_MARKET", "TAKE_PROFIT_MARKET")
+    ]
+    assert [report.event for report in told] == [OrderEvent.EXPIRED, OrderEvent.EXPIRED]
+
+
+def test_the_rebate_of_a_maker_is_a_negative_commission() -> None:
+    fills = [r.execution for r in reports("usdm_ethbusd_maker_fill_2022", "BUSD") if isinstance(r, ExecutionReport)]
+    assert [(fill.maker, fill.commission) for fill in fills] == [
+        (True, Decimal("-0.00074625")),
+        (False, Decimal("0.00171547")),
+    ]
