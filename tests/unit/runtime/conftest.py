@@ -1,0 +1,39 @@
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pykka
+import pytest
+
+from execactor.runtime import ActorSystem, ManualClock
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(start_ns=1_750_000_000_000_000_000)
+
+
+@pytest.fixture
+async def system(clock: ManualClock) -> AsyncIterator[ActorSystem]:
+    """A system on the test's own loop, whose time only the test moves: `flush()` handles all that is queued."""
+    system = ActorSystem(clock)
+    yield system
+    for ref in system.refs:
+        ref.abort()
+
+
+@pytest.fixture
+def stop_all() -> Iterator[None]:
+    yield
+    pykka.ActorRegistry.stop_all()
+
+
+@pytest.fixture
+def in_thread() -> Callable[[Callable[[], Any]], Any]:
+    """Make a call on another thread to its end, the test's loop standing still meanwhile."""
+
+    def in_thread(call: Callable[[], Any]) -> Any:
+        with ThreadPoolExecutor(1) as threads:
+            return threads.submit(call).result()
+
+    return in_thread
