@@ -162,7 +162,9 @@ def test_totals_are_recomputed() -> None:
     log = LogBuilder(wallet="1000")
     bracket(log)
 
-    report = check(log.lines)
+    report = check(log.lines, fee_rates=(Decimal("0.0002"), Decimal("0.0004")))
+
+    assert report.ok
 
     assert (report.positions, report.realized_pnl, report.fees, report.wallet) == (
         {"BTCUSDT": "2"},

@@ -189,6 +189,21 @@ def _(log: LogBuilder) -> None:
     log.algo(stop, "FINISHED")
 
 
+@case("what a triggered stop has filled it covers no more", longest=500)
+def _(log: LogBuilder) -> None:
+    entry = log.place("capi_entry_d1", "BUY", "1.2")
+    log.fill(entry, "100", "1")
+    stop = log.stop("capi_sl_d1", "SELL", "95")
+    child = log.trigger(stop)
+    log.fill(child, "95", "0.4")
+    log.wait(3000)
+    log.fill(entry, "95", "0.2")
+    log.wait(500)
+    log.trade("capi_exit_d1", "SELL", "0.2", "94", reduce_only=True)
+    log.wait(3000)
+    log.fill(child, "94", "0.6")
+
+
 @case("turning the position turns what protects it", longest=250)
 def _(log: LogBuilder) -> None:
     enter(log)
@@ -258,6 +273,62 @@ def _(log: LogBuilder) -> None:
     log.stop("capi_sl_d1", "SELL", "95")
 
 
+@case("what was protected before the kill is measured as ever", longest=500)
+def _(log: LogBuilder) -> None:
+    enter(log)
+    log.wait(500)
+    log.stop("capi_sl_d1", "SELL", "95")
+    log.note("engine killed")
+    log.note("engine started")
+    log.note("engine ready")
+
+
+@case("what is opened at the deadline or later is measured as ever", longest=500)
+def _(log: LogBuilder) -> None:
+    log.note("engine killed")
+    log.note("engine started")
+    log.wait(6000)
+    enter(log)
+    log.wait(500)
+    log.stop("capi_sl_d1", "SELL", "95")
+
+
+@case("a stop that lasts through the restart leaves nothing to excuse")
+def _(log: LogBuilder) -> None:
+    enter(log)
+    log.stop("capi_sl_d1", "SELL", "95")
+    log.note("engine killed")
+    log.wait(60_000)
+    log.note("engine started")
+    log.note("engine ready")
+    log.wait(60_000)
+
+
+@case("a start nobody killed for begins an outage too", restart=900)
+def _(log: LogBuilder) -> None:
+    log.note("engine started")
+    log.note("engine ready")
+    log.wait(60_000)
+    enter(log)
+    stop = log.stop("capi_sl_d1", "SELL", "95")
+    log.note("engine started")
+    log.wait(100)
+    log.algo(stop, "VANISHED")
+    log.wait(900)
+    log.stop("capi_sl_d1_a2", "SELL", "95")
+    log.note("engine ready")
+
+
+@case("only the first ready of a start counts", longest=2500, trips=("for 2500.0 ms",))
+def _(log: LogBuilder) -> None:
+    log.note("engine started")
+    log.note("engine ready")
+    enter(log)
+    log.wait(2500)
+    log.stop("capi_sl_d1", "SELL", "95")
+    log.note("engine ready")
+
+
 @case("an engine that is never started again cannot protect", restart=60_000)
 def _(log: LogBuilder) -> None:
     enter(log)
@@ -306,7 +377,6 @@ def _(log: LogBuilder) -> None:
     log.note("engine killed")
     log.note("engine started")
     log.note("engine ready")
-    log.wait(1)
     enter(log)
     log.wait(2100)
     log.stop("capi_sl_d1", "SELL", "95")
@@ -368,6 +438,7 @@ def test_the_venues_kill_and_the_harnesss_note_are_one_kill() -> None:
     report = check(log.lines)
 
     assert report.counts["kills"] == 2
+    assert check(log.lines[3:5]).counts["kills"] == 0
     assert "the engine never came back after line 6" in report.notices
 
 

@@ -157,7 +157,7 @@ def _(log: LogBuilder) -> None:
 
 @case(
     "an entry that fills after a whole one is a duplicate",
-    trips="had already filled decision d1",
+    trips="capi_entry_d1_a2 filled after capi_entry_d1 had already filled decision d1",
     duplicate="entered again",
 )
 def _(log: LogBuilder) -> None:
@@ -294,6 +294,39 @@ def _(log: LogBuilder) -> None:
     stop = log.stop("capi_sl_d1_a2", "BUY", "106")
     log.trade("capi_exit_d1", "BUY", "1", "100")
     log.algo(stop, "CANCELED")
+
+
+@case("a short's stop raised after a part was bought back is a violation", trips="from 105 for all to 106 for all")
+def _(log: LogBuilder) -> None:
+    log.trade("capi_entry_d1", "SELL", "1", "100")
+    base = log.stop("capi_sl_d1", "BUY", "105")
+    log.trade("capi_tp1_d1", "BUY", "0.4", "90")
+    log.algo(base, "CANCELED")
+    stop = log.stop("capi_sl_d1_a2", "BUY", "106")
+    log.trade("capi_exit_d1", "BUY", "0.6", "100")
+    log.algo(stop, "CANCELED")
+
+
+@case("a wider stop for a position that grew is a violation", trips="from 95 for 1 to 94 for 2, which risks more")
+def _(log: LogBuilder) -> None:
+    log.fed("d1", "2")
+    entry = log.place("capi_entry_d1", "BUY", "2")
+    log.fill(entry, "100", "1")
+    small = log.stop("capi_sl_d1", "SELL", "95", "1")
+    log.fill(entry, "100", "1")
+    log.algo(small, "CANCELED")
+    leave(log, log.stop("capi_sl_d1_a2", "SELL", "94", "2"), quantity="2")
+
+
+@case("a tighter stop for a position that grew is allowed")
+def _(log: LogBuilder) -> None:
+    log.fed("d1", "2")
+    entry = log.place("capi_entry_d1", "BUY", "2")
+    log.fill(entry, "100", "1")
+    small = log.stop("capi_sl_d1", "SELL", "95", "1")
+    log.fill(entry, "100", "1")
+    log.algo(small, "CANCELED")
+    leave(log, log.stop("capi_sl_d1_a2", "SELL", "95", "2"), quantity="2")
 
 
 @case("a tightened stop taken away again is a violation", trips="from 98 for 1 and 95 for all to 95 for all")

@@ -103,8 +103,6 @@ def closed_trades(movements: Iterable[Movement], names: Names) -> tuple[Trade, .
             if movement.after * movement.before <= 0:
                 trades.append(running.pop(symbol).trade(movement))
         if movement.opened:
-            if not movement.before:
-                running.pop(symbol, None)
             fresh = _inherited(movement) if movement.before and not movement.closed else _Episode(movement.fill.t)
             running.setdefault(symbol, fresh).open(movement, names)
     return tuple(trades)

@@ -54,7 +54,7 @@ class OrderChange(Event):
 
 @dataclass(frozen=True, slots=True)
 class AlgoChange(Event):
-    """The state of a conditional order after a change; `order_id` is the regular order it became, once triggered."""
+    """The state of a conditional order after a change; once triggered, it is the `parent` of a regular order."""
 
     algo_id: int
     client_id: str
@@ -66,7 +66,6 @@ class AlgoChange(Event):
     close_position: bool
     reduce_only: bool
     status: str
-    order_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,5 +266,4 @@ def _algo(line: int, t: int, fields: _Fields) -> AlgoChange:
         close_position=fields.flag("close_position"),
         reduce_only=fields.flag("reduce_only"),
         status=fields.status(LIVE_ALGO | ENDED_ALGO),
-        order_id=fields.optional_integer("order_id"),
     )

@@ -66,10 +66,7 @@ class StopBook:
         if algo.status in ENDED_ALGO - {"VANISHED"}:
             of_symbol.pop(algo.algo_id, None)
             return
-        stop = of_symbol.setdefault(algo.algo_id, _Stop(algo))
-        stop.algo = algo
-        if algo.order_id is not None:
-            self._children[algo.order_id] = stop
+        of_symbol.setdefault(algo.algo_id, _Stop(algo)).algo = algo
 
     def ladder(self, symbol: str, position: Decimal, *, ours: str = "", believed: bool = False) -> Ladder:
         """The working stops that close `position`, nearest to the market first.
