@@ -14,6 +14,7 @@ import orjson
 from execactor.simulator import operations
 from execactor.simulator.account import Account
 from execactor.simulator.algos import AlgoOrder
+from execactor.simulator.capture import symbol_of
 from execactor.simulator.clock import Clock
 from execactor.simulator.config import SimulatorConfig
 from execactor.simulator.context import Context
@@ -31,6 +32,7 @@ from execactor.simulator.outbox import Outbox
 from execactor.simulator.private import Link, PrivateSession, PrivateStreams
 from execactor.simulator.pulse import Pulse
 from execactor.simulator.rate_limits import RateLimits
+from execactor.simulator.replay import ReplayMarket
 from execactor.simulator.signing import Keyring, check_time
 from execactor.simulator.streams import MarketSession, MarketStreams, Unavailable, refusal
 from execactor.simulator.ws_api import WsApiSession
@@ -231,15 +233,19 @@ class Session:
 
 
 def _markets(config: SimulatorConfig) -> dict[str, Market]:
-    return {
+    """Raises ValueError when the capture is of a symbol that the configuration does not list."""
+    markets: dict[str, Market] = {
         symbol.name: GeneratedMarket(
-            symbol,
-            _rng(config.seed, symbol.name),
-            volatility_bps=config.volatility_bps,
-            speed=config.speed,
+            symbol, _rng(config.seed, symbol.name), volatility_bps=config.volatility_bps, speed=config.speed
         )
         for symbol in config.symbols
     }
+    if config.replay is not None:
+        name = symbol_of(config.replay)
+        if name not in markets:
+            raise ValueError(f"the capture is of {name}; symbols must list it")
+        markets[name] = ReplayMarket(markets[name].symbol, config.replay, speed=config.speed, loop=config.loop)
+    return markets
 
 
 def _rng(seed: int, name: str) -> random.Random:
