@@ -203,6 +203,14 @@ def test_a_venue_that_contradicts_itself_is_found_out(lie: dict[str, object], sa
     assert not report.ok
 
 
+def test_the_wallet_the_log_starts_with_is_where_the_money_comes_from() -> None:
+    log = LogBuilder(wallet="1000")
+    log.lines[0]["wallet"] = "1000.5"
+    bracket(log)
+
+    assert check(log.lines).venue_errors == ("line 4: wallet 999.92 logged, 1000.42 recomputed from fills",)
+
+
 def test_one_contradiction_is_reported_once() -> None:
     log = LogBuilder()
     log.trade("capi_entry_d1", "BUY", "2", "100")

@@ -442,6 +442,13 @@ def test_the_venues_kill_and_the_harnesss_note_are_one_kill() -> None:
     assert "the engine never came back after line 6" in report.notices
 
 
+def test_a_kill_that_found_no_process_is_none() -> None:
+    log = LogBuilder()
+    log.record("kill", point="entry_request.after", pid=7, missing=True)
+
+    assert check(log.lines).counts["kills"] == 0
+
+
 def test_a_position_older_than_the_log_is_naked_from_its_first_line() -> None:
     log = LogBuilder()
     log.start_with("1", "100")

@@ -245,6 +245,13 @@ def _(log: LogBuilder) -> None:
     log.request("DELETE /fapi/v1/allOpenOrders", symbol="BTCUSDT")
 
 
+@case("a dead-man switch over a foreign order is a violation", trips="touches web_1, which is not ours")
+def _(log: LogBuilder) -> None:
+    log.place("web_1", "BUY", "1")
+    log.request("POST /fapi/v1/countdownCancelAll", symbol="BTCUSDT", countdownTime="0")
+    log.request("POST /fapi/v1/countdownCancelAll", symbol="BTCUSDT", countdownTime="120000")
+
+
 @case("cancelling all stops of a symbol with a foreign one is a violation", trips="touches web_2, which is not ours")
 def _(log: LogBuilder) -> None:
     log.stop("web_2", "SELL", "95")

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _summary(report: Report) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in report.counts.items())
-    wallet = "no fills" if report.wallet is None else f"wallet {report.wallet}"
+    wallet = "no wallet" if report.wallet is None else f"wallet {report.wallet}"
     lines = [
         f"{'ok' if report.ok else 'NOT OK'}: {counts}",
         f"duplicates {report.duplicates}, longest without a stop {report.max_unprotected_ms:.1f} ms, "

@@ -113,8 +113,15 @@ class DecisionFed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Start(Event):
+    """The venue began; wallet in quote units, None when the log does not say."""
+
+    wallet: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mark(Event):
-    """A kind of which only the moment matters: start, end, kill, fault."""
+    """A kind of which only the moment matters: end, kill, fault."""
 
     kind: str
 
@@ -202,7 +209,11 @@ def decode(kind: str, line: int, t: int, body: Mapping[str, Any]) -> Event | Non
             return Request(line, t, fields.text("method"), params if isinstance(params, Mapping) else {})
         case "note":
             return _note(line, t, fields)
-        case "start" | "end" | "kill" | "fault":
+        case "start":
+            return Start(line, t, fields.optional_decimal("wallet"))
+        case "kill" if fields.flag("missing"):
+            return None  # the simulator found no process to kill: the engine was down already
+        case "end" | "kill" | "fault":
             return Mark(line, t, kind)
         case _:
             return None

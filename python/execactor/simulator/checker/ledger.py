@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from .events import Event, Fill, PositionChange
+from .events import Event, Fill, PositionChange, Start
 
 _ZERO = Decimal(0)
 _MONEY_TOLERANCE = Decimal("0.000001")
@@ -155,6 +155,8 @@ def keep_books(events: Iterable[Event], fee_rates: tuple[Decimal, Decimal] | Non
     ledger = Ledger(fee_rates=fee_rates)
     for event in events:
         match event:
+            case Start():
+                ledger.wallet = event.wallet
             case Fill():
                 ledger.book(event)
             case PositionChange():

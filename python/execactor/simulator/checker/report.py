@@ -19,7 +19,7 @@ class Report:
     mismatches: the end states of venue, our orders and the engine's report that do not fit together.
     venue_errors: the log contradicts itself, so the venue (or the file) is wrong, not the engine.
     notices: worth knowing, nobody's fault. positions: signed base units at the end.
-    realized_pnl (before fees), fees, wallet: quote units, recomputed from fills; wallet None when nothing filled.
+    realized_pnl (before fees), fees, wallet: quote units, recomputed from fills; wallet None when never stated.
     counts: lines, requests, fills, kills, faults.
     """
 

@@ -15,7 +15,7 @@ _PLACE = {
 }
 _TOUCH_ORDER = frozenset({"DELETE /fapi/v1/order", "order.cancel", "PUT /fapi/v1/order", "order.modify"})
 _TOUCH_ALGO = frozenset({"DELETE /fapi/v1/algoOrder", "algoOrder.cancel"})
-_CANCEL_ALL_ORDERS = "DELETE /fapi/v1/allOpenOrders"
+_CANCEL_ALL_ORDERS = frozenset({"DELETE /fapi/v1/allOpenOrders", "POST /fapi/v1/countdownCancelAll"})
 _CANCEL_ALL_ALGOS = "DELETE /fapi/v1/algoOpenOrders"
 _HALTED = frozenset({"halt", "halted", "engine halted"})
 _RESUMED = frozenset({"resume", "resumed", "engine resumed"})
@@ -70,7 +70,7 @@ class RequestWatch:
             yield from _named(self._orders, params.get("orderId"), params.get("origClientOrderId"))
         elif request.method in _TOUCH_ALGO:
             yield from _named(self._algos, params.get("algoId"), params.get("clientAlgoId"))
-        elif request.method == _CANCEL_ALL_ORDERS:
+        elif request.method in _CANCEL_ALL_ORDERS and str(params.get("countdownTime")) != "0":
             yield from _live(self._orders, LIVE_ORDER, params.get("symbol"))
         elif request.method == _CANCEL_ALL_ALGOS:
             yield from _live(self._algos, LIVE_ALGO, params.get("symbol"))
