@@ -404,6 +404,27 @@ def _(log: LogBuilder) -> None:
     leave(log, log.stop("capi_sl_d2", "SELL", "90"), "d2")
 
 
+@case("a stop lost in an earlier position is no measure for the next")
+def _(log: LogBuilder) -> None:
+    base = long_position(log)
+    log.algo(log.stop("capi_slt_d1", "SELL", "98", "1"), "VANISHED")
+    leave(log, base)
+    log.trade("capi_entry_d2", "BUY", "1", "100")
+    log.algo(log.stop("capi_sl_d2", "SELL", "90"), "CANCELED")
+    leave(log, log.stop("capi_sl_d2_a2", "SELL", "90"), "d2")
+
+
+@case("a stop left over from an earlier position may be cleared away in the next")
+def _(log: LogBuilder) -> None:
+    base = long_position(log)
+    left_over = log.stop("capi_slt_d1", "SELL", "98", "1")
+    leave(log, base)
+    log.trade("capi_entry_d2", "BUY", "1", "100")
+    stop = log.stop("capi_sl_d2", "SELL", "90")
+    log.algo(left_over, "CANCELED")
+    leave(log, stop, "d2")
+
+
 @case("a stop of another hand may move as it likes")
 def _(log: LogBuilder) -> None:
     base = long_position(log)

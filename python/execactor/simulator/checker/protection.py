@@ -48,6 +48,7 @@ class _Watch:
         """A fill, or the log's beginning, left `position`."""
         if position * self.positions.get(symbol, _ZERO) <= 0:
             self.best.pop(symbol, None)
+            self.stops.position_changed_hands(symbol)
         self.positions[symbol] = position
         self.judge_cover(event, symbol)
 
@@ -68,7 +69,8 @@ class _Watch:
         position = self.positions.get(change.symbol, _ZERO)
         if not position or not self.names.ours(change.client_id) or change.status not in {"NEW", "CANCELED"}:
             return
-        ladder = self.stops.ladder(change.symbol, position, ours=self.names.head, believed=change.status == "CANCELED")
+        believed = change.status == "CANCELED"
+        ladder = self.stops.placed_for(change.symbol, position, self.names.head, believed=believed)
         if not covers(ladder, position):
             return
         before = self.best.get(change.symbol)

@@ -1,5 +1,6 @@
 """The stops that stand at the venue, and what they are worth to a position."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -25,6 +26,7 @@ class _Stop:
     algo: AlgoChange
     child: OrderChange | None = None
     filled: Decimal = _ZERO
+    of_earlier_position: bool = False
 
     @property
     def working(self) -> bool:
@@ -68,19 +70,36 @@ class StopBook:
             return
         of_symbol.setdefault(algo.algo_id, _Stop(algo)).algo = algo
 
-    def ladder(self, symbol: str, position: Decimal, *, ours: str = "", believed: bool = False) -> Ladder:
-        """The working stops that close `position`, nearest to the market first.
+    def position_changed_hands(self, symbol: str) -> None:
+        """The position ended or turned: stops placed so far were not meant for the next one."""
+        for stop in self._stops.get(symbol, {}).values():
+            stop.of_earlier_position = True
 
-        ours: only client ids that begin so. believed: also those the venue dropped without telling.
+    def ladder(self, symbol: str, position: Decimal) -> Ladder:
+        """The working stops, anybody's, that close `position`."""
+        return _ladder((stop for stop in self._closing(symbol, position) if stop.working), position)
+
+    def placed_for(self, symbol: str, position: Decimal, owner: str, *, believed: bool) -> Ladder:
+        """The working stops placed during this position's life under client ids that begin with `owner`.
+
+        believed: also those the venue dropped without telling.
         """
-        rungs = [
-            stop.rung()
-            for stop in self._stops.get(symbol, {}).values()
-            if stop.closes(position)
-            and stop.algo.client_id.startswith(ours)
-            and (stop.working or (believed and stop.algo.status == "VANISHED"))
-        ]
-        return tuple(sorted(rungs, key=lambda rung: rung.trigger, reverse=position > 0))
+        own = (
+            stop
+            for stop in self._closing(symbol, position)
+            if stop.algo.client_id.startswith(owner) and not stop.of_earlier_position
+        )
+        return _ladder(
+            (stop for stop in own if stop.working or (believed and stop.algo.status == "VANISHED")), position
+        )
+
+    def _closing(self, symbol: str, position: Decimal) -> Iterator[_Stop]:
+        return (stop for stop in self._stops.get(symbol, {}).values() if stop.closes(position))
+
+
+def _ladder(stops: Iterable[_Stop], position: Decimal) -> Ladder:
+    """Nearest to the market first."""
+    return tuple(sorted((stop.rung() for stop in stops), key=lambda rung: rung.trigger, reverse=position > 0))
 
 
 def covers(ladder: Ladder, position: Decimal) -> bool:
