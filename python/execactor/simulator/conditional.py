@@ -15,7 +15,7 @@ from execactor.simulator.algos import (
 )
 from execactor.simulator.orders import Order, OrderRequest
 from execactor.simulator.records import algo_record
-from execactor.simulator.screening import closable_lots
+from execactor.simulator.screening import check_notional, closable_lots
 
 if TYPE_CHECKING:
     from execactor.simulator.exchange import Exchange
@@ -122,6 +122,9 @@ class ConditionalOrders:
                 raise errors.second_close_position()
         elif request.reduce_only and not held:
             raise errors.reduce_only_rejected()
+        elif not request.reduce_only:
+            price = request.symbol.price(request.trigger_ticks)
+            check_notional(request.symbol, request.lots or 0, price)
         market = exchange.markets[symbol]
         if would_trigger(request, market.mark if request.working_type == "MARK_PRICE" else market.last):
             raise errors.would_trigger()

@@ -76,7 +76,7 @@ class Desk:
         if answer is None:
             answer = self._execute(call)
         delay = self._delay_events(call)
-        held = self._context.faults.draw("event_before_response", **call.facts) if call.operation.orders else None
+        held = self._context.faults.draw("event_before_response", **call.facts) if call.operation.changes else None
         if held is not None:
             self._context.pulse.deliver()
             self._later(self._context.faults.delay_s(held), call, answer, respond)
@@ -102,7 +102,7 @@ class Desk:
 
     def _limited(self, call: Call) -> Answer | None:
         context = self._context
-        context.rates.count(call.operation.weight, call.operation.orders)
+        context.rates.count(call.operation.cost(call.params), call.operation.orders)
         for name, status in (("http_429", 429), ("http_418", 418)):
             options = context.faults.draw(name, **call.facts)
             if options is not None:
@@ -181,7 +181,7 @@ class Desk:
 
     def _delay_events(self, call: Call) -> float:
         """Fault response_before_event: seconds by which the events of this call come late."""
-        if not call.operation.orders:
+        if not call.operation.changes:
             return 0.0
         options = self._context.faults.draw("response_before_event", **call.facts)
         return 0.0 if options is None else self._context.faults.delay_s(options)

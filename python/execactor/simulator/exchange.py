@@ -246,6 +246,11 @@ class Exchange:
         """What becomes of the lots that did not fill at once."""
         if not order.is_open:
             return
+        position = self.account.positions[order.symbol.name]
+        if order.reduce_only and not screening.closable_lots(position, order.symbol, order.sign):
+            order.expiry_reason = 4
+            self._end(order, "EXPIRED")
+            return
         if order.ticks is not None and order.time_in_force in {"GTC", "GTX"}:
             self.markets[order.symbol.name].rest(order.id, order.sign, order.ticks, order.remaining)
             return

@@ -6,11 +6,11 @@ from execactor.simulator import errors
 from execactor.simulator.account import cents
 from execactor.simulator.context import Context
 from execactor.simulator.market import Market
-from execactor.simulator.params import Params, integer, text
+from execactor.simulator.params import Params, text
 from execactor.simulator.rate_limits import RULES
 from execactor.simulator.streams import FUNDING_INTERVAL_MS
 
-DEPTH_LIMITS = frozenset({5, 10, 20, 50, 100, 500, 1000})
+DEPTH_WEIGHTS = {"5": 2, "10": 2, "20": 2, "50": 2, "100": 5, "500": 10, "1000": 20}  # by limit
 
 
 def ping(_context: Context, _params: Params) -> Any:
@@ -35,11 +35,10 @@ def exchange_info(context: Context, _params: Params) -> Any:
 
 def depth(context: Context, params: Params) -> Any:
     market = context.exchange.market(text(params, "symbol"))
-    limit = integer(params, "limit")
-    limit = 500 if limit is None else limit
-    if limit not in DEPTH_LIMITS:
+    limit = params.get("limit", "500")
+    if limit not in DEPTH_WEIGHTS:
         raise errors.VenueError(-4021, f"{limit} is not valid depth limit.")
-    taken = market.depth(limit)
+    taken = market.depth(int(limit))
     now_ms = context.now_ms()
     return {
         "lastUpdateId": taken.last_update_id,

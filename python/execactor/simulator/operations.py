@@ -19,25 +19,35 @@ Security = Literal["none", "key", "signed"]
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """weight: of the IP's request weight. orders: what it adds to the account's order counts."""
+    """weight: of the IP's request weight; unnamed_weight: when no symbol is named, if that costs more.
+
+    orders: what it adds to the account's order counts. changes: whether it may change the account.
+    """
 
     run: Callable[[Context, Params], Any]
     security: Security
     weight: int
+    unnamed_weight: int = 0
     orders: int = 0
     changes: bool = False
 
+    def cost(self, params: Params) -> int:
+        """Request weight of one call."""
+        if self.run is market.depth:
+            return market.DEPTH_WEIGHTS.get(params.get("limit", "500"), 0)
+        return self.weight if params.get("symbol") else max(self.weight, self.unnamed_weight)
 
-def _public(run: Callable[[Context, Params], Any], weight: int = 1) -> Operation:
-    return Operation(run, "none", weight)
+
+def _public(run: Callable[[Context, Params], Any], weight: int = 1, unnamed: int = 0) -> Operation:
+    return Operation(run, "none", weight, unnamed)
 
 
-def _query(run: Callable[[Context, Params], Any], weight: int = 1) -> Operation:
-    return Operation(run, "signed", weight)
+def _query(run: Callable[[Context, Params], Any], weight: int = 1, unnamed: int = 0) -> Operation:
+    return Operation(run, "signed", weight, unnamed)
 
 
 def _change(run: Callable[[Context, Params], Any], weight: int = 1, orders: int = 0) -> Operation:
-    return Operation(run, "signed", weight, orders, changes=True)
+    return Operation(run, "signed", weight, 0, orders, changes=True)
 
 
 _PLACE = _change(trading.place, 0, 1)
@@ -54,22 +64,22 @@ REST: Mapping[str, Operation] = {
     "GET /fapi/v1/ping": _public(market.ping),
     "GET /fapi/v1/time": _public(market.server_time),
     "GET /fapi/v1/exchangeInfo": _public(market.exchange_info),
-    "GET /fapi/v1/depth": _public(market.depth, 5),
-    "GET /fapi/v1/premiumIndex": _public(market.premium_index),
-    "GET /fapi/v1/ticker/bookTicker": _public(market.book_ticker, 2),
-    "GET /fapi/v2/ticker/price": _public(market.ticker_price),
+    "GET /fapi/v1/depth": _public(market.depth),
+    "GET /fapi/v1/premiumIndex": _public(market.premium_index, 1, 10),
+    "GET /fapi/v1/ticker/bookTicker": _public(market.book_ticker, 2, 5),
+    "GET /fapi/v2/ticker/price": _public(market.ticker_price, 1, 2),
     "POST /fapi/v1/order": _PLACE,
     "PUT /fapi/v1/order": _MODIFY,
     "DELETE /fapi/v1/order": _CANCEL,
     "GET /fapi/v1/order": _STATUS,
     "GET /fapi/v1/openOrder": _query(trading.open_order),
-    "GET /fapi/v1/openOrders": _query(trading.open_orders),
+    "GET /fapi/v1/openOrders": _query(trading.open_orders, 1, 40),
     "GET /fapi/v1/allOrders": _query(trading.all_orders, 5),
     "DELETE /fapi/v1/allOpenOrders": _change(trading.cancel_all),
     "POST /fapi/v1/algoOrder": _PLACE_ALGO,
     "DELETE /fapi/v1/algoOrder": _CANCEL_ALGO,
     "GET /fapi/v1/algoOrder": _query(trading.query_algo),
-    "GET /fapi/v1/openAlgoOrders": _query(trading.open_algos),
+    "GET /fapi/v1/openAlgoOrders": _query(trading.open_algos, 1, 40),
     "GET /fapi/v1/allAlgoOrders": _query(trading.all_algos, 5),
     "DELETE /fapi/v1/algoOpenOrders": _change(trading.cancel_all_algos),
     "POST /fapi/v1/countdownCancelAll": _change(trading.countdown_cancel_all, 10),
@@ -103,9 +113,9 @@ WS_API: Mapping[str, Operation] = {
     "v2/account.position": _query(account.position_risk_v3, 5),
     "v2/account.balance": _query(account.balance, 5),
     "v2/account.status": _query(account.account_v3, 5),
-    "depth": _public(market.depth, 5),
-    "ticker.price": _public(market.ticker_price),
-    "ticker.book": _public(market.book_ticker, 2),
+    "depth": _public(market.depth),
+    "ticker.price": _public(market.ticker_price, 1, 2),
+    "ticker.book": _public(market.book_ticker, 2, 5),
     "userDataStream.start": _START_STREAM,
     "userDataStream.ping": _KEEP_STREAM,
     "userDataStream.stop": _CLOSE_STREAM,

@@ -94,9 +94,10 @@ def query_algo(context: Context, params: Params) -> Any:
 
 
 def open_algos(context: Context, params: Params) -> Any:
+    """What was not handed to the matching engine yet; a triggered one shows among the regular orders."""
     wanted = integer(params, "algoId")
     algos = context.seen_algos(_optional_symbol(context, params))
-    return [views.algo_queried(algo) for algo in algos if wanted in {None, algo.id}]
+    return [views.algo_queried(algo) for algo in algos if wanted in {None, algo.id} and algo.order_id is None]
 
 
 def all_algos(context: Context, params: Params) -> Any:

@@ -155,6 +155,7 @@ class Venue:
         route = [part for part in path.split("/") if part]
         match route:
             case ["ws-fapi", "v1"]:
+                self.rates.count(5, 0)  # connecting costs weight
                 shows = parse_qs(query).get("returnRateLimits", ["true"])[0] != "false"
                 return Session(self, WsApiSession(self, link, shows_limits=shows), "ws_api")
             case ["private", "ws" | "stream" as shape]:

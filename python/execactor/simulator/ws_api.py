@@ -1,6 +1,5 @@
 """The WebSocket API for orders: one JSON request, one JSON answer, correlated by id (section 6 of the fact sheet)."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -55,7 +54,9 @@ class WsApiSession:
 
     def _answer(self, identity: Any, answer: Answer, *, orders: bool) -> None:
         frame: dict[str, Any] = {"id": identity, "status": answer.status}
-        frame["result" if answer.status == 200 else "error"] = _with_retry(answer)
+        frame["result" if answer.status == 200 else "error"] = _with_retry(
+            answer, self._venue.clock.now_ns() // 1_000_000
+        )
         if self._shows_limits:
             frame["rateLimits"] = self._venue.rates.report(orders=orders)
         self._link.send(orjson.dumps(frame))
@@ -64,12 +65,12 @@ class WsApiSession:
         self._link.send(orjson.dumps({"id": identity, "status": refusal.status, "error": refusal.body()}))
 
 
-def _with_retry(answer: Answer) -> Any:
-    """The body; a 429 or 418 carries its Retry-After in `data`, since a frame has no headers."""
-    extra: Mapping[str, str] = answer.extra
-    if "Retry-After" not in extra:
+def _with_retry(answer: Answer, now_ms: int) -> Any:
+    """The body; a 429 or 418 tells in `data` when to come back, since a frame has no headers."""
+    if "Retry-After" not in answer.extra:
         return answer.body
-    return {**answer.body, "data": {"retryAfter": int(extra["Retry-After"])}}
+    retry_after_ms = now_ms + 1000 * int(answer.extra["Retry-After"])
+    return {**answer.body, "data": {"serverTime": now_ms, "retryAfter": retry_after_ms}}
 
 
 def _as_text(value: Any) -> str:
