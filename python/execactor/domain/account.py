@@ -52,3 +52,18 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     wallet_balance: Decimal
     trades: tuple[Execution, ...] = ()
     requested_ns: int = 0
+
+    @property
+    def listed(self) -> tuple[OrderReport | ConditionalReport, ...]:
+        """Open orders of both kinds."""
+        return (*self.open_orders, *self.conditional_orders)
+
+    def of(self, symbol: str) -> "VenueSnapshot":
+        """The part that is about one symbol; the wallet balance stays."""
+        return msgspec.structs.replace(
+            self,
+            positions=tuple(position for position in self.positions if position.symbol == symbol),
+            open_orders=tuple(report for report in self.open_orders if report.symbol == symbol),
+            conditional_orders=tuple(report for report in self.conditional_orders if report.symbol == symbol),
+            trades=tuple(execution for execution in self.trades if execution.symbol == symbol),
+        )

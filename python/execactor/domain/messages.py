@@ -9,14 +9,29 @@ from typing import ClassVar, Self
 
 import msgspec
 
-from execactor.domain.account import EngineState, VenueSnapshot
-from execactor.domain.decision import DecisionProblem
+from execactor.domain.account import EngineState, VenuePosition, VenueSnapshot
+from execactor.domain.decision import Decision, DecisionProblem
 from execactor.domain.fill import Execution
 from execactor.domain.lanes import MARKET, SYSTEM, VENUE
 from execactor.domain.order import Order, OrderIntent
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.domain.side import Side
+from execactor.domain.signal import Signal
+
+
+class DecisionReceived(msgspec.Struct, frozen=True, kw_only=True):
+    """A valid decision. received_ns: monotonic time of intake; latency is measured from here."""
+
+    decision: Decision
+    received_ns: int
+
+
+class SignalReceived(msgspec.Struct, frozen=True, kw_only=True):
+    """A valid signal. received_ns: monotonic time of intake."""
+
+    signal: Signal
+    received_ns: int
 
 
 class PlanReceived(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +61,23 @@ class PlanEnded(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     reason: str
     entered: bool
+
+
+class PlanRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision or signal was not taken up. key: its decision or idempotency key."""
+
+    key: str
+    symbol: str
+    reason: str
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """PositionActor's answer to a signal. key: decision key of the trade; duplicate: it was taken up before."""
+
+    key: str
+    accepted: bool
+    duplicate: bool = False
+    reason: str = ""
 
 
 class FlatRequested(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,6 +265,23 @@ class FlatConfirmed(msgspec.Struct, frozen=True, kw_only=True):
     lane: ClassVar[int] = SYSTEM
 
 
+class StreamChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Gateway -> AccountActor: private events are (or are not) complete from now on; either way a resync is needed."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    continuous: bool
+    reason: str
+
+
+class VenuePositionSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue stated the symbol's position (signed base units); the execution that made it follows, or was missed."""
+
+    lane: ClassVar[int] = VENUE
+
+    quantity: Decimal
+
+
 class RequestReconcile(msgspec.Struct, frozen=True, kw_only=True):
     """Anyone -> ReconcilerActor: compare with the venue now."""
 
@@ -242,11 +291,49 @@ class RequestReconcile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotArrived(msgspec.Struct, frozen=True, kw_only=True):
-    """Reconciler -> OrderActor: the venue's view of everything, to be compared with ours."""
+    """Reconciler -> OrderActor: the venue's view of one symbol, to be compared with ours."""
 
     lane: ClassVar[int] = VENUE
+    retry_after_restart: ClassVar[bool] = True
 
     snapshot: VenueSnapshot
+
+
+class OrdersReconciled(msgspec.Struct, frozen=True, kw_only=True):
+    """OrderActor -> PositionActor: orders and trades are compared; now compare the position.
+
+    findings: as (kind, detail). requested_ns: when the snapshot was asked for, monotonic. quiet: nothing was executed
+    since, and no order of the symbol is in doubt.
+    """
+
+    lane: ClassVar[int] = VENUE
+    retry_after_restart: ClassVar[bool] = True
+
+    position: VenuePosition
+    findings: tuple[tuple[str, str], ...]
+    requested_ns: int
+    quiet: bool
+
+
+class ReconcileEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """ReconcilerActor -> AccountActor: everything is compared. started_ns: when the comparison began, monotonic."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    started_ns: int
+    settled: bool
+    reason: str
+
+
+class SymbolReconciled(msgspec.Struct, frozen=True, kw_only=True):
+    """PositionActor -> ReconcilerActor: this symbol is compared. settled False: look again soon."""
+
+    lane: ClassVar[int] = VENUE
+    retry_after_restart: ClassVar[bool] = True
+
+    symbol: str
+    findings: tuple[tuple[str, str], ...]
+    settled: bool
 
 
 class PositionAdopted(msgspec.Struct, frozen=True, kw_only=True):
@@ -311,6 +398,7 @@ __all__ = [
     "AlertLevel",
     "CancelOrder",
     "DecisionBroken",
+    "DecisionReceived",
     "EngineStateChanged",
     "EnterSafeMode",
     "EntryRefused",
@@ -321,21 +409,29 @@ __all__ = [
     "Kill",
     "MarkUpdate",
     "OrderUpdate",
+    "OrdersReconciled",
     "PauseEntries",
     "PlanAccepted",
     "PlanEnded",
     "PlanReceived",
+    "PlanRefused",
     "PlanStarted",
     "PositionAdopted",
     "PositionCorrected",
     "Quote",
+    "Receipt",
+    "ReconcileEnded",
     "RequestApproval",
     "RequestReconcile",
     "Resume",
     "RiskApproved",
+    "SignalReceived",
     "SnapshotArrived",
     "StrayExecution",
+    "StreamChanged",
     "SubmitApproved",
     "SubmitProtective",
+    "SymbolReconciled",
     "TradeClosed",
+    "VenuePositionSeen",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
+from enum import StrEnum
 
 from execactor.domain.fill import Execution
 from execactor.domain.ids import parse
@@ -68,6 +69,28 @@ def compare_trades(
         else:
             missed.append((owner, execution))
     return TradesCompared(missed=tuple(missed), unattributed=tuple(unattributed))
+
+
+class Verdict(StrEnum):
+    """What to do about a position that differs."""
+
+    FINE = "FINE"
+    LOOK_AGAIN = "LOOK_AGAIN"
+    ADOPT = "ADOPT"
+    CORRECT = "CORRECT"
+
+
+def judge_position(compared: PositionCompared, *, planned: bool, quiet: bool, persists: bool) -> Verdict:
+    """An unknown position is adopted at once, because it needs a stop; any other difference must show twice.
+
+    planned: a plan of ours is being executed. quiet: nothing moved since the snapshot was asked for. persists: the
+    same difference was seen in the round before.
+    """
+    if compared.kind is None:
+        return Verdict.FINE
+    if compared.kind is FindingKind.ORPHAN_POSITION and not planned and quiet:
+        return Verdict.ADOPT
+    return Verdict.CORRECT if persists and quiet else Verdict.LOOK_AGAIN
 
 
 def compare_position(ours: Decimal, theirs: Decimal) -> PositionCompared:

@@ -22,10 +22,11 @@ class LatencyBoard:
         return None if histogram is None or not histogram.count else histogram.percentile(percent) / 1_000
 
     def report(self) -> dict[str, dict[str, float]]:
-        """By leg: count, p50, p99, max in microseconds."""
+        """By leg: count, and mean, p50, p99, max in microseconds."""
         return {
             leg: {
                 "count": histogram.count,
+                "mean": histogram.mean / 1_000,
                 "p50": histogram.percentile(50) / 1_000,
                 "p99": histogram.percentile(99) / 1_000,
                 "max": histogram.max / 1_000,

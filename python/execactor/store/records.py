@@ -4,13 +4,13 @@ from decimal import Decimal
 
 import msgspec
 
-from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
 from execactor.domain.messages import (
     Alert,
     EngineStateChanged,
     PlanAccepted,
     PlanEnded,
+    PlanRefused,
     PlanStarted,
     PositionAdopted,
     PositionCorrected,
@@ -65,6 +65,7 @@ Record = (
     | PlanAccepted
     | PlanStarted
     | PlanEnded
+    | PlanRefused
     | PositionAdopted
     | PositionCorrected
     | EngineStateChanged
@@ -81,6 +82,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "plan": PlanAccepted,
     "plan_started": PlanStarted,
     "plan_ended": PlanEnded,
+    "plan_refused": PlanRefused,
     "position_adopted": PositionAdopted,
     "position_corrected": PositionCorrected,
     "engine": EngineStateChanged,
@@ -110,7 +112,6 @@ def decode(kind: str, payload: bytes) -> Record:
 
 __all__ = [
     "KINDS",
-    "EngineState",
     "EquityMarked",
     "ExecutionBooked",
     "IntentRecorded",

@@ -55,7 +55,7 @@ class Recovered(msgspec.Struct, kw_only=True):
     epoch: int = 0
     equity: EquityMarked | None = None
     trades: list[TradeClosed] = msgspec.field(default_factory=list)
-    executions: list[Execution] = msgspec.field(default_factory=list)
+    executions: list[tuple[str, Execution]] = msgspec.field(default_factory=list)
     last_seq: int = 0
 
     def symbol(self, name: str) -> SymbolHistory:
@@ -70,9 +70,11 @@ def replay(rows: Iterable[JournalRow]) -> Recovered:
         _apply(state, row)
         state.last_seq = row.seq
     for history in state.symbols.values():
-        for client_id, order in history.orders.items():
+        for client_id, order in tuple(history.orders.items()):
             if order.state in _UNANSWERED:
-                history.orders[client_id], _ = advance(order, OrderEvent.OUTCOME_LOST, now_ns=0)
+                order, _ = advance(order, OrderEvent.OUTCOME_LOST, now_ns=0)  # noqa: PLW2901  # the fold's last step
+            # Sent, at some time of an earlier process: monotonic times of that one mean nothing here.
+            history.orders[client_id] = msgspec.structs.replace(order, sent_ns=1)
     return state
 
 
@@ -85,7 +87,7 @@ def _apply(state: Recovered, row: JournalRow) -> None:
         case OrderChanged(order=order):
             _replace_order(state.symbol(order.intent.symbol), order)
         case ExecutionBooked(client_id=client_id, execution=execution):
-            state.executions.append(execution)
+            state.executions.append((client_id, execution))
             _book(state.symbol(execution.symbol), client_id, execution)
         case PlanAccepted(plan=plan):
             history = state.symbol(plan.symbol)
@@ -121,7 +123,6 @@ def _replace_order(history: SymbolHistory, order: Order) -> None:
     before = history.orders.get(order.client_id)
     filled = before.filled if before is not None else Decimal(0)
     quote = before.quote_filled if before is not None else Decimal(0)
-    # Monotonic times of an earlier process mean nothing in this one.
     history.orders[order.client_id] = msgspec.structs.replace(
         order, filled=filled, quote_filled=quote, pending=None, sent_ns=0, acknowledged_ns=0, ended_ns=0
     )

@@ -15,6 +15,9 @@ from execactor.domain.signal import Signal
 from execactor.tactics.trade import Effect, TradeState, asking, cancelling, intent_of
 
 
+STALE = "the decision is stale"
+
+
 def notional_by_risk(
     equity: Decimal, risk_fraction: Decimal, entry: Decimal, stop: Decimal, max_leverage: Decimal
 ) -> Decimal:
@@ -109,7 +112,7 @@ def enter(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     if entries and not _may_try_again(state, now_ns):
         return state, []
     if now_ns >= state.expires_ns:
-        return msgspec.structs.replace(state, withdrawn="the decision is stale"), []
+        return msgspec.structs.replace(state, withdrawn=STALE), []
     order_type = OrderType.MARKET if plan.entry_price is None else OrderType.LIMIT
     intent = intent_of(
         state, Role.ENTRY, plan.side, order_type, now_ns=now_ns, quantity=plan.quantity, price=plan.entry_price
@@ -142,7 +145,7 @@ def withdraw(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
 
 def _reason_to_withdraw(state: TradeState, now_ns: int) -> str:
     if now_ns >= state.expires_ns:
-        return "the decision is stale"
+        return STALE
     closing = [order for order in state.orders.values() if order.intent.role.protective]
     if any(order.triggered or order.filled for order in closing):
         return "an exit has been triggered"

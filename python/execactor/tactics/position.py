@@ -25,12 +25,14 @@ from execactor.domain.messages import (
     PlanAccepted,
     PlanEnded,
     PlanReceived,
+    PlanRefused,
     PlanStarted,
     PositionAdopted,
     PositionCorrected,
     RequestReconcile,
     StrayExecution,
     TradeClosed,
+    VenuePositionSeen,
 )
 from execactor.domain.order import Facts, Order, OrderEvent, OrderState, RejectCause, Role, advance
 from execactor.domain.plan import Plan
@@ -75,6 +77,7 @@ Event = (
     | FlatConfirmed
     | PositionAdopted
     | PositionCorrected
+    | VenuePositionSeen
 )
 
 
@@ -86,20 +89,21 @@ def fresh(instrument: Instrument, policy: TradePolicy, prefix: str) -> TradeStat
 def step(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """Fold `event` at monotonic time `now_ns`, then ask for all that is still missing."""
     state, effects = _fold(state, event, now_ns)
-    for rule in (protect, withdraw, enter, tighten, take_profits, leave, _ask_again, _unplanned, _finish):
+    for rule in (protect, withdraw, enter, tighten, take_profits, leave, _ask_again, _missed_fill, _unplanned, _finish):
         state, more = rule(stuck(state, now_ns), now_ns)
         effects += more
     return state, effects
 
 
-def observe(state: TradeState, event: Event, now_ns: int) -> TradeState:
-    """Fold `event` without acting on it: while recovering, what happened counts and nothing is asked for yet."""
-    return _fold(state, event, now_ns)[0]
+def observe(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    """Fold `event` without trading on it: while recovering, what happened counts and no order is asked for yet."""
+    return _fold(state, event, now_ns)
 
 
 def next_wake_ns(state: TradeState, now_ns: int) -> int | None:
     """When `step` should see a Tick at the latest; None while there is nothing to look after."""
-    if state.plan is None and state.position.flat:
+    explained = state.venue_quantity is None or state.venue_quantity == state.position.quantity
+    if state.plan is None and state.position.flat and explained:
         return None
     wake = now_ns + _IDLE_TICK_NS
     if not state.position.flat and not state.exit_reason and state.live(Role.ENTRY):
@@ -142,6 +146,8 @@ def _fold(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, lis
             return _on_adoption(state, event, now_ns)
         case PositionCorrected():
             return _on_correction(state, event, now_ns)
+        case VenuePositionSeen(quantity=quantity):
+            return msgspec.structs.replace(state, venue_quantity=quantity, venue_quantity_ns=now_ns), []
 
 
 def _on_mark(state: TradeState, event: MarkUpdate, now_ns: int) -> TradeState:
@@ -199,7 +205,8 @@ def _on_plan(state: TradeState, event: PlanReceived) -> tuple[TradeState, list[E
         return state, []
     if known is not None:
         text = f"decision {plan.key} came again with another content; the first one stands"
-        return state, [Alert(level=AlertLevel.ERROR, code="DECISION_CONFLICT", text=text, symbol=state.symbol)]
+        alert = Alert(level=AlertLevel.ERROR, code="DECISION_CONFLICT", text=text, symbol=state.symbol)
+        return state, [alert, PlanRefused(key=plan.key, symbol=plan.symbol, reason=text)]
     done = dict(state.done)
     done[plan.key] = plan.body_hash
     while len(done) > _REMEMBERED_KEYS:
@@ -285,7 +292,9 @@ def _on_correction(state: TradeState, event: PositionCorrected, now_ns: int) -> 
     mine = state.position
     text = f"position {mine.quantity} corrected to the venue's {event.position.quantity}: {event.reason}"
     corrected = msgspec.structs.replace(mine, quantity=event.position.quantity, entry_price=event.position.entry_price)
-    state = msgspec.structs.replace(state, position=corrected, opened_ns=state.opened_ns or now_ns)
+    state = msgspec.structs.replace(
+        state, position=corrected, opened_ns=state.opened_ns or now_ns, venue_quantity=corrected.quantity
+    )
     return state, [Alert(level=AlertLevel.CRITICAL, code="POSITION_CORRECTED", text=text, symbol=state.symbol)]
 
 
@@ -306,6 +315,20 @@ def _ask_again(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]
             ended, _ = advance(order, OrderEvent.CANCELLED, now_ns=now_ns, facts=Facts(reason="never approved"))
             state = msgspec.structs.replace(state, orders={**state.orders, order.client_id: ended})
     return state, effects
+
+
+def _missed_fill(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    """The venue stated a position that our fills do not explain in time: an event was lost."""
+    stated = state.venue_quantity
+    if stated is None or stated == state.position.quantity:
+        return state, []
+    if now_ns - state.venue_quantity_ns < state.policy.missed_fill_ns:
+        return state, []
+    if not due(state.asked_ns.get("missed"), now_ns, state.policy.repeat_ns):
+        return state, []
+    state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, "missed": now_ns})
+    mine = state.position.quantity
+    return state, [RequestReconcile(reason=f"{state.symbol}: the venue states {stated}, our fills make {mine}")]
 
 
 def _unplanned(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
@@ -377,6 +400,8 @@ def _close_books(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effec
         position=Position(symbol=state.symbol),
         done=state.done,
         mark=state.mark,
+        venue_quantity=state.venue_quantity,
+        venue_quantity_ns=state.venue_quantity_ns,
         plan=following,
         expires_ns=state.queued_expires_ns,
     )

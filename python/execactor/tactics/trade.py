@@ -14,6 +14,7 @@ from execactor.domain.messages import (
     EnterSafeMode,
     PlanAccepted,
     PlanEnded,
+    PlanRefused,
     PlanStarted,
     RequestApproval,
     RequestReconcile,
@@ -38,6 +39,7 @@ Effect = (
     | PlanAccepted
     | PlanStarted
     | PlanEnded
+    | PlanRefused
     | TradeClosed
 )
 
@@ -60,6 +62,8 @@ class TradePolicy(msgspec.Struct, frozen=True, kw_only=True):
     unanswered_ns: a stop request without an answer for longer gets a successor (a duplicate is refused by the venue).
     breach_ns: the mark price beyond the stop for longer with the position still open: close it ourselves.
     fill_pause_ns: take-profits are sized once fills pause for this long.
+    evidence_ns: how long the venue's refusal of a second stop counts as proof of the first.
+    missed_fill_ns: a position that the venue stated and our fills do not explain for longer is looked into.
     repeat_ns: a request whose effect is not seen after this is made again.
     exit_collar_fraction: how far beyond the mark price an exit limit order may go where the venue refuses MARKET.
     stop_required: whether a trade may be made without a stop.
@@ -74,6 +78,7 @@ class TradePolicy(msgspec.Struct, frozen=True, kw_only=True):
     backoff_ns: int = 200 * MS
     longest_backoff_ns: int = 2 * SECOND
     evidence_ns: int = 30 * SECOND
+    missed_fill_ns: int = 500 * MS
     entry_attempts: int = 3
     tp1_fraction: Decimal = Decimal("0.5")
     break_even_after_tp1: bool = True
@@ -87,7 +92,7 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
     plan: the trade being made; queued: the one that starts when this one has ended. orders: this plan's, ended ones
     included, by client id. asked_ns: when a request was last made, by client id (cancels: "cancel:" + id).
     done: keys of plans taken up before, with the hash of their body; such a key never enters again.
-    Times are monotonic nanoseconds; 0 means never.
+    venue_quantity: the position as the venue last stated it. Times are monotonic nanoseconds; 0 means never.
     """
 
     instrument: Instrument
@@ -111,6 +116,8 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
     breached_since_ns: int = 0
     exposed_since_ns: int = 0
     stop_evidence_ns: int = 0
+    venue_quantity: Decimal | None = None
+    venue_quantity_ns: int = 0
 
     @property
     def symbol(self) -> str:

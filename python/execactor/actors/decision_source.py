@@ -1,0 +1,97 @@
+"""DecisionSourceActor: watches a decision.json, or a directory of them, and hands valid decisions on."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from execactor.actors.context import Context
+from execactor.domain.decision import Decision, parse_decision
+from execactor.domain.messages import Alert, AlertLevel, DecisionReceived, FlatMode
+from execactor.runtime import LoopActor
+
+logger = logging.getLogger(__name__)
+
+_LARGEST_BYTES = 64 * 1024
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Time to look at the files."""
+
+
+class _Seen(msgspec.Struct):
+    """What was last read of a file. doubtful: it did not parse once; the same content again is a broken decision."""
+
+    stamp: tuple[int, int]
+    body: bytes
+    doubtful: bool
+
+
+class DecisionSourceActor(LoopActor):
+    """One per source. A file that does not parse is read once more before it counts: it may be half-written."""
+
+    def __init__(self, context: Context, path: Path, interval_ns: int) -> None:
+        super().__init__(context, path, interval_ns)
+        self.context = context
+        self.path = path
+        self.interval_ns = interval_ns
+        self.seen: dict[Path, _Seen] = {}
+
+    def on_start(self) -> None:
+        """Look at once, then at every interval."""
+        self.actor_ref.tell(Look())
+        self.timers.every("look", self.interval_ns, Look())
+
+    def on_receive(self, message: Any) -> Any:
+        """Read what changed."""
+        if isinstance(message, Look):
+            for file in self._files():
+                self._read(file)
+
+    def _files(self) -> list[Path]:
+        if self.path.is_dir():
+            return sorted(self.path.glob("*.json"))
+        return [self.path] if self.path.exists() else []
+
+    def _read(self, file: Path) -> None:
+        try:
+            status = file.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            before = self.seen.get(file)
+            if before is not None and before.stamp == stamp and not before.doubtful:
+                return
+            received_ns = self.clock.monotonic_ns()
+            body = file.read_bytes()[:_LARGEST_BYTES]
+        except OSError as error:
+            logger.warning("decision file %s cannot be read: %s", file, error)
+            return
+        decision = parse_decision(
+            body, self.clock.now_ns() // 1_000_000, max_age_ms=self.context.settings.max_decision_age_ms
+        )
+        broken = not isinstance(decision, Decision)
+        first_time = before is None or before.body != body
+        self.seen[file] = _Seen(stamp, body, doubtful=broken and first_time)
+        if isinstance(decision, Decision):
+            self._hand_on(decision, received_ns)
+        elif not first_time:
+            self._flat_mode(decision.symbol, f"{file.name}: {decision.reason}")
+
+    def _hand_on(self, decision: Decision, received_ns: int) -> None:
+        actor = self.context.positions.get(decision.symbol)
+        if actor is None:
+            text = f"decision {decision.key} is for {decision.symbol}, which is not among the configured symbols"
+            self._alert(text)
+            return
+        logger.info("decision %s: %s %s", decision.key, decision.action, decision.symbol)
+        actor.tell(DecisionReceived(decision=decision, received_ns=received_ns))
+
+    def _flat_mode(self, symbol: str | None, reason: str) -> None:
+        """No decision to follow: for the symbol it names, or for all when it is too broken to name one."""
+        self._alert(reason)
+        actors = self.context.positions
+        for name in [symbol] if symbol in actors else list(actors) if symbol is None else []:
+            actors[name].tell(FlatMode(reason=reason))
+
+    def _alert(self, text: str) -> None:
+        self.context.alert.tell(Alert(level=AlertLevel.WARNING, code="DECISION_UNUSABLE", text=text))

@@ -1,0 +1,411 @@
+"""OrderActor: every order's lifecycle in one symbol: journal, send, answers, executions, tombstones."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from execactor.actors.context import Context
+from execactor.actors.doubts import AskNow, Doubts, ref_of
+from execactor.actors.position import Describe
+from execactor.actors.venue_gateway import (
+    Cancel,
+    CancelOutcome,
+    EvidenceGathered,
+    QueryOutcome,
+    Submit,
+    SubmitOutcome,
+)
+from execactor.domain.account import VenuePosition
+from execactor.domain.fill import Execution
+from execactor.domain.ids import parse
+from execactor.domain.messages import (
+    Alert,
+    AlertLevel,
+    CancelOrder,
+    EnterSafeMode,
+    OrdersReconciled,
+    OrderUpdate,
+    RequestReconcile,
+    RiskApproved,
+    SnapshotArrived,
+    StrayExecution,
+    SubmitApproved,
+    SubmitProtective,
+)
+from execactor.domain.order import Facts, Order, OrderEvent, OrderIntent, OrderState, Pending
+from execactor.domain.order_table import Change, OrderTable
+from execactor.domain.reports import (
+    Acknowledged,
+    ConditionalReport,
+    ExecutionReport,
+    NotFound,
+    OrderReport,
+    Rejected,
+    Unknown,
+)
+from execactor.reconcile.compare import compare_orders, compare_trades, missing_stop
+from execactor.reconcile.findings import FindingKind
+from execactor.runtime import LoopActor
+from execactor.store.records import ExecutionBooked, IntentRecorded, OrderChanged
+from execactor.venues.port import OrderRef
+
+GRACE_NS = 1_000_000_000
+TOMBSTONE_NS = 24 * 3_600_000_000_000
+SWEEP_NS = 600_000_000_000
+
+Report = OrderReport | ConditionalReport | ExecutionReport
+
+
+class JudgeUnowned(msgspec.Struct, frozen=True):
+    """Time to judge reports that belonged to no order of ours when they came."""
+
+
+class Sweep(msgspec.Struct, frozen=True):
+    """Time to drop old tombstones."""
+
+
+class OrderActor(LoopActor):
+    """One per symbol. Writes an intent to the journal before it is sent; never sends a client id twice."""
+
+    def __init__(self, context: Context, symbol: str) -> None:
+        super().__init__(context, symbol)
+        self.context = context
+        self.symbol = symbol
+        self.table = OrderTable()
+        self.sent_wall_ns: dict[str, int] = {}
+        self.doubts = Doubts(context, symbol, lambda: self.timers)
+        self.unowned: list[tuple[int, Report]] = []
+        self.last_execution_ns = 0
+
+    def on_start(self) -> None:
+        """Take up what the journal tells; whatever was in flight is UNKNOWN and is asked about."""
+        self._restore(after_restart=False)
+
+    def on_restart(self, cause: BaseException) -> None:
+        """Start again from the journal, tell what it says, and compare with the venue."""
+        self._restore(after_restart=True)
+        for order in self.table.orders.values():
+            if order.live:
+                self._tell(order, recovered=True)
+        self.context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: the order actor restarted: {cause}"))
+
+    def on_receive(self, message: Any) -> Any:
+        """One message, one step of an order."""
+        match message:
+            case SubmitApproved(intent=intent, token=token):
+                self._submit(intent, token)
+            case SubmitProtective(intent=intent):
+                self._submit(intent, None)
+            case CancelOrder(client_id=client_id):
+                self._cancel(client_id)
+            case SubmitOutcome():
+                self._on_submit_outcome(message)
+            case CancelOutcome():
+                self._on_cancel_outcome(message)
+            case QueryOutcome():
+                self._on_query_outcome(message)
+            case EvidenceGathered():
+                self._on_evidence(message)
+            case OrderReport() | ConditionalReport() | ExecutionReport():
+                self._on_report(message)
+            case AskNow(client_id):
+                self._ask_again(client_id)
+            case SnapshotArrived():
+                self._compare(message)
+            case JudgeUnowned():
+                self._judge_unowned()
+            case Sweep():
+                self._sweep()
+            case Describe():
+                return tuple(self.table.orders.values())
+        return None
+
+    def _submit(self, intent: OrderIntent, token: RiskApproved | None) -> None:
+        known = self.table.orders.get(intent.client_id)
+        if known is not None:
+            self._tell(known)
+            return
+        if token is None and not intent.role.protective:
+            raise ValueError(f"{intent.client_id} increases risk and carries no approval")
+        now_ns = self.clock.monotonic_ns()
+        self.sent_wall_ns[intent.client_id] = self.clock.now_ns()
+        self.context.record(IntentRecorded(intent=intent, epoch=self.context.epoch), intent.client_id)
+        self.table.add(intent)
+        if token is not None:
+            self.table.apply(intent.client_id, OrderEvent.APPROVED, now_ns=now_ns)
+        order = self.table.apply(intent.client_id, OrderEvent.SENT, now_ns=now_ns).order
+        self.context.gateway.tell(Submit(intent=intent, token=token))
+        self._tell(order)
+
+    def _on_submit_outcome(self, message: SubmitOutcome) -> None:
+        now_ns = self.clock.monotonic_ns()
+        client_id = message.client_id
+        match message.result:
+            case Acknowledged(venue_id=venue_id, status=status):
+                facts = Facts(venue_id=venue_id)
+                change = self.table.apply(client_id, OrderEvent.ACKNOWLEDGED, now_ns=now_ns, facts=facts)
+                if change.order.acknowledged_ns:
+                    self.context.latencies.record("wire_to_ack", change.order.acknowledged_ns - message.sent_ns)
+                self._publish(change)
+                if status is not None and status.event is not OrderEvent.ACKNOWLEDGED:
+                    self._apply_status(status, seen=False)
+            case Rejected(reason=reason, cause=cause, retryable=retryable, code=code):
+                why = f"{reason} ({code})" if code else reason
+                facts = Facts(reason=why, cause=cause, retryable=retryable)
+                self._publish(self.table.apply(client_id, OrderEvent.REJECTED, now_ns=now_ns, facts=facts))
+            case Unknown(reason=reason):
+                facts = Facts(reason=reason)
+                change = self.table.apply(client_id, OrderEvent.OUTCOME_LOST, now_ns=now_ns, facts=facts)
+                self._publish(change)
+                if change.order.state is OrderState.UNKNOWN:
+                    self._doubt(change.order)
+
+    def _cancel(self, client_id: str) -> None:
+        order = self.table.orders.get(client_id)
+        if order is None:
+            return
+        if not order.live:
+            self._tell(order)
+        elif order.pending is None:
+            self.table.mark_pending(client_id, Pending.CANCEL)
+            self.context.gateway.tell(Cancel(order=ref_of(order)))
+
+    def _on_cancel_outcome(self, message: CancelOutcome) -> None:
+        order = self.table.orders.get(message.client_id)
+        if order is None:
+            return
+        order = self.table.mark_pending(message.client_id, None)
+        match message.result:
+            case Acknowledged(status=status):
+                if status is not None:
+                    self._apply_status(status, seen=True)
+                else:
+                    now_ns = self.clock.monotonic_ns()
+                    self._publish(self.table.apply(order.client_id, OrderEvent.CANCELLED, now_ns=now_ns))
+            case NotFound() | Unknown():
+                # It may have filled, or the answer was lost: only the venue can tell.
+                if order.live:
+                    self._doubt(order)
+            case Rejected(reason=reason):
+                text = f"cancel of {order.client_id} was refused: {reason}"
+                self._alert(AlertLevel.WARNING, "CANCEL_REFUSED", text)
+
+    def _on_report(self, report: Report) -> None:
+        if isinstance(report, ExecutionReport):
+            change = self.table.execute(report, now_ns=self.clock.monotonic_ns())
+        else:
+            change = self.table.report(report, now_ns=self.clock.monotonic_ns())
+        if change is None:
+            self._hold_unowned(report)
+            return
+        self._publish(change)
+        if isinstance(report, ConditionalReport) and report.child_id and self.unowned:
+            self._judge_unowned()
+
+    def _apply_status(self, status: OrderReport | ConditionalReport, *, seen: bool) -> None:
+        change = self.table.report(status, now_ns=self.clock.monotonic_ns(), seen=seen)
+        if change is not None:
+            self._publish(change)
+
+    def _publish(self, change: Change, *, recovered: bool = False) -> None:
+        """Journal a change and tell those whom it concerns."""
+        order, execution = change.order, change.execution
+        if change.ignored is not None and execution is None:
+            if order.verified:
+                self._tell(order)
+            return
+        if execution is not None:
+            self._on_execution(order, execution)
+        self.context.record(OrderChanged(order=order), order.client_id)
+        if not order.live or (order.verified and order.state is not OrderState.UNKNOWN):
+            self.doubts.end(order.client_id)
+        self._tell(order, execution, recovered=recovered)
+        if change.late:
+            reason = f"{self.symbol}: {order.client_id} traded after its end ({order.state})"
+            self.context.reconciler.tell(RequestReconcile(reason=reason))
+
+    def _on_execution(self, order: Order, execution: Execution) -> None:
+        now_ns = self.clock.monotonic_ns()
+        self.last_execution_ns = now_ns
+        self.context.record(ExecutionBooked(client_id=order.client_id, execution=execution), order.client_id)
+        if order.filled == execution.quantity and not order.intent.role.protective:
+            self.context.latencies.record("ack_to_fill", now_ns - order.acknowledged_ns)
+            self.context.latencies.record("decision_to_fill", now_ns - order.intent.decided_ns)
+
+    def _tell(self, order: Order, execution: Execution | None = None, *, recovered: bool = False) -> None:
+        update = OrderUpdate(order=order, execution=execution, recovered=recovered)
+        self.context.positions[self.symbol].tell(update)
+        self.context.risk.tell(update)
+
+    def _doubt(self, order: Order) -> None:
+        self.doubts.begin(order, self.sent_wall_ns.get(order.client_id, self.clock.now_ns()))
+
+    def _ask_again(self, client_id: str) -> None:
+        order = self.table.orders.get(client_id)
+        if order is None or not order.live or client_id not in self.doubts:
+            self.doubts.end(client_id)
+        else:
+            self.doubts.ask(order)
+
+    def _on_query_outcome(self, message: QueryOutcome) -> None:
+        if isinstance(message.result, OrderReport | ConditionalReport):
+            self.doubts.end(message.client_id)
+            self._apply_status(message.result, seen=True)
+            self._fetch_missed(message.client_id)
+        else:
+            self.doubts.on_outcome(message)
+
+    def _fetch_missed(self, client_id: str) -> None:
+        order = self.table.orders[client_id]
+        untold = order.triggered and not order.live and not order.filled
+        if not order.settled and (order.filled < order.venue_filled or untold):
+            self.doubts.fetch_trades(client_id, self.sent_wall_ns.get(client_id, self.clock.now_ns()))
+
+    def _on_evidence(self, message: EvidenceGathered) -> None:
+        unattributed = 0
+        if message.snapshot is not None:
+            compared = compare_trades(self.table.orders.values(), self.table.booked, message.snapshot.trades)
+            unattributed = len(compared.unattributed)
+            for _, execution in compared.missed:
+                self._book_missed(execution)
+        if self.doubts.proven_absent(message, unattributed_trades=unattributed):
+            self._conclude_absent(message.client_id)
+
+    def _conclude_absent(self, client_id: str) -> None:
+        order = self.table.orders[client_id]
+        now_ns = self.clock.monotonic_ns()
+        self.doubts.end(client_id)
+        if order.state is OrderState.UNKNOWN:
+            facts = Facts(reason="the venue never took it: queries, open orders and trades agree", retryable=True)
+            self._publish(self.table.apply(client_id, OrderEvent.PROVEN_ABSENT, now_ns=now_ns, facts=facts))
+            return
+        text = f"{client_id} was shown by the venue before and is gone without an event"
+        self._alert(AlertLevel.CRITICAL, "ORDER_VANISHED", text)
+        facts = Facts(reason="gone from the venue without an event")
+        self._publish(self.table.apply(client_id, OrderEvent.EXPIRED, now_ns=now_ns, facts=facts))
+
+    def _compare(self, message: SnapshotArrived) -> None:
+        """Compare orders and trades with a snapshot of this symbol, then let the position be compared."""
+        snapshot = message.snapshot
+        prefix = self.context.settings.prefix
+        compared = compare_orders(self.table.orders, snapshot.listed, prefix, snapshot.requested_ns)
+        findings = [(str(FindingKind.ORDER_GONE), order.client_id) for order in compared.gone if order.working]
+        for status in compared.seen:
+            self._apply_status(status, seen=True)
+            self._fetch_missed(status.client_id)
+        for order in compared.gone:
+            self._doubt(order)
+        for stray in compared.strays:
+            findings.append((str(FindingKind.STRAY_ORDER), stray.client_id))
+            self._cancel_stray(stray)
+        for foreign in compared.foreign:
+            findings.append((str(FindingKind.FOREIGN_ORDER), foreign.client_id or foreign.venue_id))
+            self._on_stranger(foreign)
+        findings += self._compare_trades(snapshot.trades)
+        position = snapshot.positions[0] if snapshot.positions else _flat(self.symbol)
+        missing = missing_stop(self.symbol, position.quantity, self.table.orders.values())
+        if missing is not None:
+            findings.append((str(missing.kind), missing.detail))
+        quiet = self.last_execution_ns < snapshot.requested_ns and not self.doubts and not self.unowned
+        self.context.positions[self.symbol].tell(
+            OrdersReconciled(
+                position=position, findings=tuple(findings), requested_ns=snapshot.requested_ns, quiet=quiet
+            )
+        )
+
+    def _compare_trades(self, trades: tuple[Execution, ...]) -> list[tuple[str, str]]:
+        compared = compare_trades(self.table.orders.values(), self.table.booked, trades)
+        for _, execution in compared.missed:
+            self._book_missed(execution)
+        for execution in compared.unattributed:
+            # It may be of a conditional order whose child we are only about to learn of.
+            self._hold_unowned(ExecutionReport(execution=execution, filled=execution.quantity))
+        return [(str(FindingKind.MISSED_EXECUTION), execution.trade_id) for _, execution in compared.missed]
+
+    def _cancel_stray(self, stray: OrderReport | ConditionalReport) -> None:
+        conditional = isinstance(stray, ConditionalReport)
+        text = f"{stray.client_id} has our prefix and is not in our journal: cancelling it"
+        self._alert(AlertLevel.ERROR, "STRAY_ORDER", text)
+        stray_ref = OrderRef(
+            symbol=self.symbol, client_id=stray.client_id, conditional=conditional, venue_id=stray.venue_id
+        )
+        self.context.gateway.tell(Cancel(order=stray_ref))
+
+    def _book_missed(self, execution: Execution) -> None:
+        report = ExecutionReport(execution=execution, filled=execution.quantity)
+        change = self.table.execute(report, now_ns=self.clock.monotonic_ns())
+        if change is not None and change.execution is not None:
+            text = f"{change.order.client_id}: trade {execution.trade_id} was missed and is booked now"
+            self._alert(AlertLevel.WARNING, "MISSED_FILL", text)
+            self._publish(change, recovered=True)
+
+    def _hold_unowned(self, report: Report) -> None:
+        # The child of a conditional order may report before the event that names it as ours.
+        self.unowned.append((self.clock.monotonic_ns(), report))
+        self.timers.once("unowned", GRACE_NS, JudgeUnowned())
+
+    def _judge_unowned(self) -> None:
+        held, self.unowned = self.unowned, []
+        now_ns = self.clock.monotonic_ns()
+        for came_ns, report in held:
+            client_id, venue_id = names_of(report)
+            if self.table.owner(client_id, venue_id) is not None:
+                self._on_report(report)
+            elif now_ns - came_ns < GRACE_NS:
+                self.unowned.append((came_ns, report))
+            else:
+                self._on_stranger(report)
+        if self.unowned:
+            self.timers.once("unowned", GRACE_NS, JudgeUnowned())
+
+    def _on_stranger(self, report: Report) -> None:
+        if isinstance(report, ExecutionReport):
+            if report.execution.key not in self.table.booked:
+                self._stray(report.execution)
+            return
+        if parse(self.context.settings.prefix, report.client_id) is not None:
+            reason = f"{self.symbol}: {report.client_id} has our prefix and is not in our journal"
+            self.context.reconciler.tell(RequestReconcile(reason=reason))
+            return
+        text = f"order {report.client_id or report.venue_id} of {self.symbol} is not ours"
+        self._alert(AlertLevel.CRITICAL, "FOREIGN_ORDER", text)
+        self.context.account.tell(EnterSafeMode(reason=text))
+
+    def _stray(self, execution: Execution) -> None:
+        self.table.booked.add(execution.key)
+        self.context.record(ExecutionBooked(client_id="", execution=execution), execution.symbol)
+        self.context.positions[self.symbol].tell(StrayExecution(execution=execution))
+        self.context.risk.tell(StrayExecution(execution=execution))
+        text = f"{self.symbol}: a trade of an order that is not ours: {execution.side} {execution.quantity}"
+        self.context.account.tell(EnterSafeMode(reason=text))
+
+    def _sweep(self) -> None:
+        now_ns = self.clock.monotonic_ns()
+        self.table.forget(
+            [
+                name
+                for name, order in self.table.orders.items()
+                if order.settled and order.ended_ns and now_ns - order.ended_ns > TOMBSTONE_NS
+            ]
+        )
+
+    def _alert(self, level: AlertLevel, code: str, text: str) -> None:
+        self.context.alert.tell(Alert(level=level, code=code, text=text, symbol=self.symbol))
+
+    def _restore(self, *, after_restart: bool) -> None:
+        history = self.context.history(self.symbol, after_restart=after_restart)
+        self.table = OrderTable(history.orders.values(), history.booked)
+        self.sent_wall_ns = dict(history.sent_wall_ns)
+        self.timers.every("sweep", SWEEP_NS, Sweep())
+
+
+def _flat(symbol: str) -> VenuePosition:
+    return VenuePosition(symbol=symbol, quantity=Decimal(0), entry_price=Decimal(0))
+
+
+def names_of(report: Report) -> tuple[str, str | None]:
+    """Client id and venue id that a report carries; a conditional order's venue id is of another namespace."""
+    if isinstance(report, ExecutionReport):
+        return report.execution.client_id, report.execution.venue_order_id
+    return report.client_id, report.venue_id if isinstance(report, OrderReport) else None

@@ -1,0 +1,308 @@
+"""PositionActor: owns one symbol's position; feeds its machine and carries out the effects."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from execactor.actors.context import Context
+from execactor.domain.account import EngineState
+from execactor.domain.decision import Action
+from execactor.domain.ids import decision_key
+from execactor.domain.messages import (
+    Alert,
+    AlertLevel,
+    CancelOrder,
+    DecisionReceived,
+    EngineStateChanged,
+    EnterSafeMode,
+    FlatRequested,
+    OrdersReconciled,
+    PlanAccepted,
+    PlanEnded,
+    PlanReceived,
+    PlanRefused,
+    PlanStarted,
+    PositionAdopted,
+    PositionCorrected,
+    Quote,
+    Receipt,
+    RequestApproval,
+    RequestReconcile,
+    SignalReceived,
+    SubmitProtective,
+    SymbolReconciled,
+    TradeClosed,
+)
+from execactor.domain.plan import Plan
+from execactor.domain.position import Position
+from execactor.domain.signal import SignalAction, signal_problem
+from execactor.reconcile.compare import Verdict, compare_position, judge_position
+from execactor.runtime import LoopActor
+from execactor.store.recovery import SymbolHistory
+from execactor.tactics.entry import notional_by_risk, plan_from_decision, plan_from_signal
+from execactor.tactics.position import Event, Tick, fresh, next_wake_ns, observe, step
+from execactor.tactics.trade import Effect, Phase, TradeState
+
+SIGNAL_VALID_MS = 300_000
+
+
+class PositionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A symbol's trade as people see it."""
+
+    symbol: str
+    phase: Phase
+    position: Position
+    key: str = ""
+    mark_price: str | None = None
+    stop_price: str | None = None
+    exit_reason: str = ""
+
+
+class Describe(msgspec.Struct, frozen=True):
+    """Asks an actor for its view."""
+
+
+class PositionActor(LoopActor):
+    """One per symbol. Until the first comparison with the venue ended it only observes; from then on it acts."""
+
+    def __init__(self, context: Context, symbol: str) -> None:
+        super().__init__(context, symbol)
+        self.context = context
+        self.symbol = symbol
+        self.active = False
+        self.quote: Quote | None = None
+        self.waiting: DecisionReceived | None = None
+        self.difference: tuple[Decimal, Decimal] | None = None
+        settings = context.settings
+        self.state = fresh(context.instruments[symbol], settings.policy, settings.prefix)
+
+    def on_start(self) -> None:
+        """Take up what the journal tells."""
+        self._restore(self.context.history(self.symbol, after_restart=False))
+
+    def on_restart(self, cause: BaseException) -> None:
+        """Start again from the journal; the reconciler then compares with the venue."""
+        self._restore(self.context.history(self.symbol, after_restart=True))
+        self.active = self.context.engine_state not in (EngineState.STARTING, EngineState.RECONCILING)
+        self.context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: the position actor restarted: {cause}"))
+        self._wake()
+
+    def on_receive(self, message: Any) -> Any:
+        """Feed the machine; decisions and signals are sized first."""
+        match message:
+            case Describe():
+                return self._view()
+            case Quote():
+                self.quote = message
+            case DecisionReceived():
+                self._on_decision(message)
+            case SignalReceived():
+                return self._on_signal(message)
+            case OrdersReconciled():
+                self._compare(message)
+            case EngineStateChanged():
+                self._on_engine_state(message)
+            case _:
+                self._feed(message)
+        return None
+
+    def _on_engine_state(self, message: EngineStateChanged) -> None:
+        self.active = self.active or message.state not in (EngineState.STARTING, EngineState.RECONCILING)
+        self._feed(message)
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            self._on_decision(waiting)
+
+    def _feed(self, event: Event) -> None:
+        now_ns = self.clock.monotonic_ns()
+        advance = step if self.active else observe
+        self.state, effects = advance(self.state, event, now_ns)
+        for effect in effects:
+            self._carry_out(effect)
+        if self.active:
+            self._wake()
+
+    def _carry_out(self, effect: Effect) -> None:
+        context = self.context
+        match effect:
+            case RequestApproval():
+                context.risk.tell(effect)
+            case SubmitProtective() | CancelOrder():
+                context.orders[self.symbol].tell(effect)
+            case EnterSafeMode():
+                context.account.tell(effect)
+            case RequestReconcile():
+                context.reconciler.tell(effect)
+            case Alert():
+                context.alert.tell(effect)
+            case PlanAccepted() | PlanStarted() | PlanEnded() | PlanRefused() | TradeClosed():
+                context.record(effect, self.symbol)
+
+    def _wake(self) -> None:
+        now_ns = self.clock.monotonic_ns()
+        wake_ns = next_wake_ns(self.state, now_ns)
+        if wake_ns is None:
+            self.timers.cancel("tick")
+        else:
+            self.timers.once("tick", wake_ns - now_ns, Tick())
+
+    def _on_decision(self, message: DecisionReceived) -> None:
+        decision = message.decision
+        if decision.action is Action.FLAT:
+            if decision.key not in self.state.done:
+                self._feed(FlatRequested(reason=f"decision {decision.key} is flat"))
+            return
+        settings = self.context.settings
+        if not self.context.engine_state.takes_risk:
+            # The newest decision waits; it is checked again, also for its age, when the engine may take risk.
+            self.waiting = message
+            return
+        if decision.leverage > settings.limits.max_leverage:
+            limit = settings.limits.max_leverage
+            self._refuse(decision.key, f"leverage {decision.leverage} is above the limit {limit}")
+            return
+        max_notional = None
+        if settings.limits.risk_per_trade_fraction is not None:
+            max_notional = notional_by_risk(
+                self.context.view.equity,
+                settings.limits.risk_per_trade_fraction,
+                decision.entry_price,
+                decision.sl,
+                settings.limits.max_leverage,
+            )
+        plan = plan_from_decision(
+            decision,
+            self.context.instruments[self.symbol],
+            max_notional=max_notional,
+            tp1_fraction=settings.policy.tp1_fraction,
+            received_ns=message.received_ns,
+            max_age_ms=settings.max_decision_age_ms,
+        )
+        self._take_up(decision.key, plan)
+
+    def _on_signal(self, message: SignalReceived) -> Receipt:
+        signal = message.signal
+        name = signal.idempotency_key
+        policy, mark = self.state.policy, self.state.mark
+        problem = signal_problem(signal, stop_required=policy.stop_required, reference_price=mark)
+        if problem is not None:
+            return self._refuse(name, problem)
+        if signal.action.closes:
+            return self._close(signal.action, name)
+        if not self.context.engine_state.takes_risk:
+            return self._refuse(name, f"the engine is {self.context.engine_state}: no new risk is taken")
+        now_ms = self.clock.now_ns() // 1_000_000
+        instrument = self.context.instruments[self.symbol]
+        plan = plan_from_signal(
+            signal, instrument, mark=mark, now_ms=now_ms, valid_ms=SIGNAL_VALID_MS, received_ns=message.received_ns
+        )
+        return self._take_up(name, plan)
+
+    def _close(self, action: SignalAction, key: str) -> Receipt:
+        quantity = self.state.position.quantity
+        wrong_side = (action is SignalAction.CLOSE_LONG and quantity < 0) or (
+            action is SignalAction.CLOSE_SHORT and quantity > 0
+        )
+        if wrong_side:
+            return self._refuse(key, f"{action} does not fit the position of {quantity}")
+        self._feed(FlatRequested(reason=f"signal {key} closes"))
+        return Receipt(key=self.state.plan.key if self.state.plan is not None else "", accepted=True)
+
+    def _take_up(self, name: str, plan: Plan | str) -> Receipt:
+        if isinstance(plan, str):
+            return self._refuse(name, plan)
+        if plan.source == "decision" and plan.timestamp_ms < self.context.journal.created_ms:
+            return self._refuse(name, "it is older than the journal, which cannot tell whether it was executed before")
+        known = self.state.done.get(plan.key)
+        remaining_ns = plan.valid_until_ms * 1_000_000 - self.clock.now_ns()
+        self._feed(PlanReceived(plan=plan, expires_ns=self.clock.monotonic_ns() + remaining_ns))
+        if known is None:
+            return Receipt(key=plan.key, accepted=True)
+        same = known == plan.body_hash
+        reason = "taken up before" if same else "the key was used with another content"
+        return Receipt(key=plan.key, accepted=same, duplicate=True, reason=reason)
+
+    def _refuse(self, key: str, reason: str) -> Receipt:
+        context = self.context
+        text = f"{key}: {reason}"
+        context.alert.tell(Alert(level=AlertLevel.WARNING, code="PLAN_REFUSED", text=text, symbol=self.symbol))
+        context.record(PlanRefused(key=key, symbol=self.symbol, reason=reason), self.symbol)
+        return Receipt(key=key, accepted=False, reason=reason)
+
+    def _compare(self, message: OrdersReconciled) -> None:
+        """Compare the position with the venue's, after orders and trades were compared."""
+        theirs = message.position
+        compared = compare_position(self.state.position.quantity, theirs.quantity)
+        difference = (compared.ours, compared.theirs)
+        planned = self.state.plan is not None
+        persists = self.difference == difference
+        verdict = judge_position(compared, planned=planned, quiet=message.quiet, persists=persists)
+        self.difference = None if verdict is Verdict.FINE else difference
+        findings = list(message.findings)
+        if verdict in (Verdict.ADOPT, Verdict.CORRECT):
+            self.difference = None
+            detail = f"ours {compared.ours}, the venue's {compared.theirs}"
+            findings.append((str(compared.kind), detail))
+            position = Position(symbol=self.symbol, quantity=theirs.quantity, entry_price=theirs.entry_price)
+            event: PositionAdopted | PositionCorrected
+            if verdict is Verdict.ADOPT:
+                event = self._adoption(position, theirs.update_time_ms)
+            else:
+                event = PositionCorrected(position=position, reason=detail)
+            self.context.record(event, self.symbol)
+            self.context.risk.tell(event)
+            self._feed(event)
+        settled = verdict is not Verdict.LOOK_AGAIN
+        self.context.reconciler.tell(SymbolReconciled(symbol=self.symbol, findings=tuple(findings), settled=settled))
+
+    def _adoption(self, position: Position, update_time_ms: int) -> PositionAdopted:
+        fraction = self.context.settings.orphan_stop_fraction
+        away = position.entry_price * (1 - fraction if position.quantity > 0 else 1 + fraction)
+        stop_price = self.context.instruments[self.symbol].stop_price(away, position.closing_side)
+        text = f"adopting a position of {position.quantity} that we know nothing of, with a stop at {stop_price}"
+        self.context.alert.tell(Alert(level=AlertLevel.CRITICAL, code="ORPHAN_POSITION", text=text, symbol=self.symbol))
+        self.context.account.tell(EnterSafeMode(reason=f"{self.symbol}: {text}"))
+        key = decision_key(None, self.symbol, f"{position.closing_side}|{update_time_ms}")
+        return PositionAdopted(position=position, stop_price=stop_price, key=key)
+
+    def _view(self) -> PositionView:
+        state = self.state
+        plan = state.plan
+        return PositionView(
+            symbol=self.symbol,
+            phase=state.phase,
+            position=state.position,
+            key=plan.key if plan is not None else "",
+            mark_price=None if state.mark is None else f"{state.mark:f}",
+            stop_price=None if plan is None or plan.stop_price is None else f"{plan.stop_price:f}",
+            exit_reason=state.exit_reason,
+        )
+
+    def _restore(self, history: SymbolHistory) -> None:
+        self.state = restored(self.state, history, self.clock.monotonic_ns(), self.clock.now_ns())
+
+
+def restored(state: TradeState, history: SymbolHistory, now_ns: int, wall_ns: int) -> TradeState:
+    """The machine's state from the journal: requests count as just made, so that answers get their time.
+
+    An exit that had begun goes on; an entry that had ended is not made again.
+    """
+    plan = history.plan
+    if plan is None:
+        return msgspec.structs.replace(state, done=dict(history.done), position=history.position)
+    orders = {name: order for name, order in history.orders.items() if order.intent.decision_key == plan.key}
+    exiting = any(order.intent.role.value == "exit" for order in orders.values())
+    return msgspec.structs.replace(
+        state,
+        plan=plan,
+        expires_ns=now_ns + plan.valid_until_ms * 1_000_000 - wall_ns,
+        position=history.position,
+        orders=orders,
+        asked_ns=dict.fromkeys(orders, now_ns),
+        done=dict(history.done),
+        fills=history.fills,
+        opened_ns=now_ns if history.fills else 0,
+        last_entry_fill_ns=now_ns,
+        exit_reason="the exit began before a restart" if exiting else "",
+    )

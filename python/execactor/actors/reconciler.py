@@ -1,0 +1,208 @@
+"""ReconcilerActor: at start, every N minutes, after each reconnect and each surprise: our view against the venue's."""
+
+import logging
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from execactor.actors.context import Context
+from execactor.actors.risk import WalletKnown
+from execactor.domain.account import VenueSnapshot
+from execactor.domain.messages import (
+    Alert,
+    AlertLevel,
+    EnterSafeMode,
+    MarkUpdate,
+    ReconcileEnded,
+    RequestReconcile,
+    SnapshotArrived,
+    SymbolReconciled,
+)
+from execactor.reconcile.findings import FindingKind
+from execactor.runtime import LoopActor
+from execactor.store.records import Reconciled
+
+logger = logging.getLogger(__name__)
+
+SETTLE_NS = 1_000_000_000
+ROUND_DEADLINE_NS = 5_000_000_000
+FIRST_RETRY_NS = 250_000_000
+LONGEST_RETRY_NS = 5_000_000_000
+ROUNDS = 10
+LOOK_BACK_MS = 60_000
+
+
+class StartRound(msgspec.Struct, frozen=True):
+    """Time for another comparison."""
+
+    reason: str
+
+
+class SnapshotCame(msgspec.Struct, frozen=True):
+    """The venue answered."""
+
+    snapshot: VenueSnapshot
+
+
+class SnapshotFailed(msgspec.Struct, frozen=True):
+    """The venue did not answer."""
+
+    reason: str
+
+
+class SettleRound(msgspec.Struct, frozen=True):
+    """Time to look again at what had not settled."""
+
+
+class RoundOverdue(msgspec.Struct, frozen=True):
+    """A symbol did not report in time."""
+
+
+class ReconcilerActor(LoopActor):
+    """One per account. Requests that come during a comparison are answered by one more comparison."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.context = context
+        self.running = False
+        self.reason = ""
+        self.waiting_reason: str | None = None
+        self.waiting: set[str] = set()
+        self.findings: list[tuple[str, str, str]] = []
+        self.unsettled: list[str] = []
+        self.rounds = 0
+        self.failures = 0
+        self.started_ns = 0
+
+    def on_start(self) -> None:
+        """Compare periodically."""
+        self.timers.every("periodic", self.context.settings.reconcile_interval_ns, StartRound("periodic"))
+
+    def on_receive(self, message: Any) -> Any:
+        """Drive one comparison at a time."""
+        match message:
+            case RequestReconcile(reason=reason) | StartRound(reason=reason):
+                self._request(reason)
+            case SnapshotCame(snapshot=snapshot):
+                self._spread(snapshot)
+            case SnapshotFailed(reason=reason):
+                self._retry(reason)
+            case SymbolReconciled():
+                self._collect(message)
+            case SettleRound():
+                self._ask()
+            case RoundOverdue():
+                self.unsettled.extend(self.waiting)
+                self.waiting.clear()
+                self._end_round()
+
+    def _request(self, reason: str) -> None:
+        if self.running:
+            self.waiting_reason = reason
+            return
+        logger.info("reconciling: %s", reason)
+        self.running, self.reason = True, reason
+        self.rounds, self.findings = 0, []
+        self.started_ns = self.clock.monotonic_ns()
+        self._ask()
+
+    def _ask(self) -> None:
+        self.rounds += 1
+        asked = self.context.venue.snapshot(self.context.settings.symbols, self._trades_since())
+        self.pipe_to_self(asked, SnapshotCame, lambda error: SnapshotFailed(str(error) or repr(error)))
+
+    def _trades_since(self) -> dict[str, int]:
+        """Where to look for missed executions: from the last one that we know of, or from the journal's beginning."""
+        since: dict[str, int] = {}
+        for symbol in self.context.settings.symbols:
+            history = self.context.recovered.symbols.get(symbol)
+            known_ms = history.last_trade_ms if history is not None else 0
+            since[symbol] = max(known_ms, self.context.journal.created_ms) - (LOOK_BACK_MS if known_ms else 0)
+        return since
+
+    def _retry(self, reason: str) -> None:
+        self.failures += 1
+        delay_ns = min(FIRST_RETRY_NS << min(self.failures - 1, 5), LONGEST_RETRY_NS)
+        logger.warning("the venue's snapshot could not be fetched: %s; again in %d ms", reason, delay_ns // 1_000_000)
+        if self.failures == ROUNDS:
+            text = f"reconciliation fails for the {self.failures}th time: {reason}"
+            self.context.alert.tell(Alert(level=AlertLevel.CRITICAL, code="RECONCILE_FAILING", text=text))
+        self.running = False
+        self.timers.once("again", delay_ns, StartRound(self.reason))
+
+    def _spread(self, snapshot: VenueSnapshot) -> None:
+        self.failures = 0
+        context = self.context
+        context.risk.tell(WalletKnown(snapshot.wallet_balance))
+        self.waiting = set(context.orders)
+        self.unsettled = []
+        self._look_at_strangers(snapshot)
+        for position in snapshot.positions:
+            if position.symbol in context.positions and position.mark_price > 0:
+                price = position.mark_price
+                mark = MarkUpdate(symbol=position.symbol, price=price, low=price, high=price)
+                context.positions[position.symbol].tell(mark)
+                context.risk.tell(mark)
+        for symbol, actor in context.orders.items():
+            actor.tell(SnapshotArrived(snapshot=snapshot.of(symbol)))
+        self.timers.once("overdue", ROUND_DEADLINE_NS, RoundOverdue())
+
+    def _look_at_strangers(self, snapshot: VenueSnapshot) -> None:
+        """Positions and orders in symbols that this engine does not trade: never touched, but no new risk either."""
+        ours = self.context.orders
+        strangers = [
+            f"position {p.quantity} {p.symbol}" for p in snapshot.positions if p.symbol not in ours and p.quantity
+        ]
+        strangers += [f"order {r.client_id} {r.symbol}" for r in snapshot.listed if r.symbol not in ours]
+        for text in strangers:
+            self.findings.append(("", str(FindingKind.FOREIGN_ORDER), text))
+        if strangers:
+            reason = f"not of this engine: {', '.join(strangers[:5])}"
+            self.context.account.tell(EnterSafeMode(reason=reason))
+
+    def _collect(self, message: SymbolReconciled) -> None:
+        if message.symbol not in self.waiting:
+            return
+        self.waiting.discard(message.symbol)
+        self.findings += [(message.symbol, kind, detail) for kind, detail in message.findings]
+        if not message.settled:
+            self.unsettled.append(message.symbol)
+        if not self.waiting:
+            self._end_round()
+
+    def _end_round(self) -> None:
+        self.timers.cancel("overdue")
+        if self.unsettled and self.rounds < ROUNDS:
+            self.timers.once("settle", SETTLE_NS, SettleRound())
+            return
+        self._finish()
+
+    def _finish(self) -> None:
+        unique = list(dict.fromkeys(self.findings))
+        counts = dict(Counter(kind for _, kind, _ in unique))
+        details = tuple(f"{symbol} {kind}: {detail}".strip() for symbol, kind, detail in unique)
+        record = Reconciled(reason=self.reason, counts=counts, details=details)
+        self.context.record(record, self.context.settings.account)
+        self._report(details, counts)
+        self.running = False
+        settled = not self.unsettled
+        self.context.account.tell(ReconcileEnded(started_ns=self.started_ns, settled=settled, reason=self.reason))
+        if self.waiting_reason is not None:
+            following, self.waiting_reason = self.waiting_reason, None
+            self.timers.once("again", FIRST_RETRY_NS, StartRound(following))
+
+    def _report(self, details: tuple[str, ...], counts: dict[str, int]) -> None:
+        if str(FindingKind.MISSING_STOP) in counts:
+            text = "; ".join(detail for detail in details if str(FindingKind.MISSING_STOP) in detail)
+            self.context.alert.tell(Alert(level=AlertLevel.CRITICAL, code="MISSING_STOP", text=text))
+        if details:
+            logger.warning("reconciled (%s): %s", self.reason, "; ".join(details))
+        else:
+            logger.info("reconciled (%s): no difference", self.reason)
+        if self.unsettled:
+            text = (
+                f"no agreement with the venue about {', '.join(sorted(set(self.unsettled)))} after {self.rounds} rounds"
+            )
+            self.context.alert.tell(Alert(level=AlertLevel.CRITICAL, code="RECONCILE_UNSETTLED", text=text))
+            self.context.account.tell(EnterSafeMode(reason=text))

@@ -1,0 +1,163 @@
+"""Wiring: from a configuration to a journal, a venue and the actors of one account."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from execactor.actors.account import AccountActor
+from execactor.actors.alert import AlertActor
+from execactor.actors.context import AccountSettings, Context, Ref
+from execactor.actors.decision_source import DecisionSourceActor
+from execactor.actors.market import MarketActor, MarketBooks
+from execactor.actors.order import OrderActor
+from execactor.actors.position import PositionActor
+from execactor.actors.reconciler import ReconcilerActor
+from execactor.actors.risk import RiskActor
+from execactor.actors.venue_gateway import EventRouter, VenueGateway
+from execactor.config import Config, Credentials, Mode
+from execactor.domain.errors import ConfigurationError
+from execactor.domain.instrument import Instrument
+from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode
+from execactor.runtime import ActorSystem, Clock, DeadLetter
+from execactor.store.journal import Journal
+from execactor.store.lock import AccountLock, account_fingerprint
+from execactor.store.recovery import replay
+from execactor.venues.binance_usdm.adapter import BinanceUsdm
+from execactor.venues.binance_usdm.settings import TESTNET, BinanceSettings, MarginType, sim_urls
+from execactor.venues.port import Venue
+from execactor.venues.signing import Secret
+from execactor.venues.transport import LiveTransport
+
+logger = logging.getLogger(__name__)
+
+MS = 1_000_000
+
+
+class Assembly(msgspec.Struct, kw_only=True):
+    """The running parts of one engine. refs: all actors, in the order in which they are to be stopped."""
+
+    context: Context
+    system: ActorSystem
+    books: MarketBooks
+    router: EventRouter
+    lock: AccountLock
+    refs: list[Ref]
+
+
+def make_venue(config: Config, credentials: Credentials, clock: Clock) -> Venue:
+    """The adapter that the configuration names."""
+    venue = config.venue
+    settings = BinanceSettings(
+        urls=TESTNET if config.mode is Mode.TESTNET else sim_urls(venue.rest_url, venue.ws_url),
+        api_key=Secret(credentials.api_key),
+        api_secret=Secret(credentials.api_secret),
+        symbols=config.symbols,
+        leverage=venue.leverage,
+        margin_type=MarginType(venue.margin_type),
+        order_path=venue.order_path,
+        recv_window_ms=venue.recv_window_ms,
+        answer_timeout_ms=venue.answer_timeout_ms,
+    )
+    return BinanceUsdm(settings, LiveTransport(), clock)
+
+
+def fingerprint(config: Config, credentials: Credentials) -> str:
+    """Names the account in file names and logs without telling its key."""
+    base = config.venue.rest_url if config.mode is Mode.SIM else str(config.mode)
+    return account_fingerprint(config.venue.name, base, credentials.api_key)
+
+
+def take_account(config: Config, account: str) -> AccountLock:
+    """Lock the account and make the data directory; raises ConfigurationError when another engine holds it."""
+    lock = AccountLock(config.lock_path, account)
+    lock.acquire()
+    try:
+        config.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        lock.release()
+        raise ConfigurationError("data_dir", str(config.data_path), f"cannot be made: {error.strerror}") from error
+    return lock
+
+
+def assemble(
+    config: Config, account: str, lock: AccountLock, venue: Venue, instruments: Mapping[str, Instrument], clock: Clock
+) -> Assembly:
+    """Open the journal, replay it, and start every actor; nothing is connected yet."""
+    missing = [symbol for symbol in config.symbols if symbol not in instruments]
+    if missing:
+        raise ConfigurationError("symbols", missing, "the venue does not list them; correct the spelling")
+    journal = Journal(config.data_path / "journal.db", account=account, now_ms=clock.now_ns() // MS)
+    settings = AccountSettings(
+        account=account,
+        prefix=config.prefix,
+        symbols=config.symbols,
+        policy=config.policy(),
+        limits=config.limits(),
+        max_decision_age_ms=config.decisions.max_age_s * 1_000,
+        reconcile_interval_ns=config.reconcile_interval_ns,
+        orphan_stop_fraction=config.protection.orphan_stop_fraction,
+    )
+    context = Context(settings, journal, venue, instruments, clock, replay(journal.rows()))
+    system = ActorSystem(clock)
+    books = MarketBooks(context)
+    _start_actors(context, system, books)
+    _watch(context, system)
+    router = EventRouter(context, system.dispatcher.flush)
+    refs = [
+        context.reconciler,
+        *context.positions.values(),
+        context.risk,
+        *context.orders.values(),
+        context.gateway,
+        context.market,
+        context.account,
+        context.alert,
+    ]
+    return Assembly(context=context, system=system, books=books, router=router, lock=lock, refs=refs)
+
+
+def start_decision_source(assembly: Assembly, config: Config) -> None:
+    """Watch the configured decisions, if there are any; it stops before all other actors."""
+    if config.decisions.path:
+        path = config.path(config.decisions.path)
+        interval_ns = config.decisions.poll_ms * MS
+        source = assembly.system.start(DecisionSourceActor, assembly.context, path, interval_ns, name="decision_source")
+        assembly.refs.insert(0, source)
+
+
+def _start_actors(context: Context, system: ActorSystem, books: MarketBooks) -> None:
+    # An actor's on_start runs once the loop turns, when every ref below is in place.
+    context.alert = system.start(AlertActor, context, name="alert")
+    context.account = system.start(AccountActor, context, name="account")
+    context.gateway = system.start(VenueGateway, context, name="gateway")
+    context.risk = system.start(RiskActor, context, name="risk")
+    context.reconciler = system.start(ReconcilerActor, context, name="reconciler")
+    context.market = system.start(MarketActor, context, books, name="market")
+    for symbol in context.settings.symbols:
+        context.orders[symbol] = system.start(OrderActor, context, symbol, name=f"order:{symbol}")
+        context.positions[symbol] = system.start(PositionActor, context, symbol, name=f"position:{symbol}")
+
+
+def _watch(context: Context, system: ActorSystem) -> None:
+    """An actor that was given up means SAFE MODE; a message that was lost is an alert."""
+
+    def escalated(ref: Ref, error: BaseException) -> None:
+        reason = f"{ref.actor_class.__name__} was given up: {error}"
+        if ref != context.account:
+            context.account.tell(EnterSafeMode(reason=reason))
+
+    def lost(letter: DeadLetter) -> None:
+        if letter.actor != "alert" and context.alert.is_alive():
+            kind = type(letter.message).__name__
+            text = f"{kind} for {letter.actor} is a dead letter: {letter.reason}"
+            context.alert.tell(Alert(level=AlertLevel.ERROR, code="DEAD_LETTER", text=text))
+
+    system.on_escalation.append(escalated)
+    system.dead_letters.subscribe(lost)
+
+
+def report_of(context: Context) -> dict[str, Any]:
+    """Figures of the runtime for people: latency by leg, journal position."""
+    return {"latency_us": context.latencies.report(), "journal_seq": context.journal.seq}

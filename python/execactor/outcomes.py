@@ -1,0 +1,67 @@
+"""What the engine answers its callers: verdicts on signals, results of orders, their status."""
+
+from decimal import Decimal
+
+import msgspec
+
+from execactor.domain.order import Order, OrderState, Role
+
+
+class Validation(msgspec.Struct, frozen=True):
+    """Whether a signal would be taken up now, and why not. True in a condition exactly when it would."""
+
+    valid: bool
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return self.valid
+
+
+class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request to trade. order: the entry as the venue confirmed it so far. error: why it failed."""
+
+    success: bool
+    key: str
+    order: Order | None = None
+    duplicate: bool = False
+    error: str = ""
+
+
+class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """An order for people. progress: pending, filled or settled; filled in base units, prices in quote per base."""
+
+    client_id: str
+    symbol: str
+    role: Role
+    state: OrderState
+    progress: str
+    quantity: Decimal | None
+    filled: Decimal
+    average_price: Decimal | None
+    trigger_price: Decimal | None
+    reason: str = ""
+
+
+class EmergencyStop(msgspec.Struct, frozen=True, kw_only=True):
+    """What an emergency stop did. errors: what could not be confirmed in time."""
+
+    cancelled_orders: list[str]
+    closed_positions: list[str]
+    errors: list[str]
+
+
+def status_of(order: Order) -> OrderStatus:
+    """An order in people's words."""
+    progress = "settled" if order.settled and not order.live else "filled" if order.filled else "pending"
+    return OrderStatus(
+        client_id=order.client_id,
+        symbol=order.intent.symbol,
+        role=order.intent.role,
+        state=order.state,
+        progress=progress,
+        quantity=order.intent.quantity,
+        filled=order.filled,
+        average_price=order.average_price,
+        trigger_price=order.intent.trigger_price,
+        reason=order.reason,
+    )
