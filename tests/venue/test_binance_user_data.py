@@ -72,16 +72,14 @@ def reports(group: str, margin_asset: str) -> Iterator[Any]:
         yield from decoder.decode(frame)
 
 
-def test_every_group_of_the_recording_is_covered_futures_by_replay_and_spot_by_refusal_until_there_is_a_spot_adapter() -> (
-    None
-):
+def test_every_group_is_covered_futures_by_replay_and_spot_by_refusal_until_a_spot_adapter_exists() -> None:
     assert set(groups()) == set(FUTURES_GROUPS) | SPOT_GROUPS | MIXED_GROUPS
 
 
 @pytest.mark.parametrize("group", FUTURES_GROUPS)
 def test_a_futures_group_replays_to_the_recorded_position_wallet_and_pnl(group: str) -> None:
-    """The venue states positions and wallet before or after the fill that made them; both views must agree at the end
-    of each instant, fill by fill the venue's realised P&L must be ours, and the wallet must move by P&L less commission.
+    """The venue states positions and wallet before or after the fill that made them: both views must agree at the end
+    of each instant, each fill's realised P&L must be ours, and the wallet must move by it, less the commission.
     """
     ends = FUTURES_GROUPS[group]
     position = Position(symbol=ends.symbol, quantity=Decimal(ends.held), entry_price=Decimal(ends.entered_at))

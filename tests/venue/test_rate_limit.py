@@ -123,5 +123,3 @@ def test_the_delay_is_exact(gap_ms: int, count: int) -> None:
         assert limiter.delay_ns(ORDER, urgent=True) == 1
         clock.advance(1)
     assert limiter.delay_ns(ORDER, urgent=True) == 0
-
-

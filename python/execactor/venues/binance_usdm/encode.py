@@ -86,15 +86,15 @@ def _regular(intent: OrderIntent) -> Params:
         # RESULT answers with the end of an order that cannot rest; one that rests is acknowledged faster with ACK.
         "newOrderRespType": "RESULT" if final_answer else "ACK",
         "selfTradePreventionMode": SELF_TRADE_PREVENTION,
-        "side": intent.side.value,
+        "side": intent.side,
         "symbol": intent.symbol,
-        "type": intent.type.value,
+        "type": intent.type,
     }
     if intent.quantity is not None:
         params["quantity"] = plain(intent.quantity)
     if intent.price is not None:
         params["price"] = plain(intent.price)
-        params["timeInForce"] = intent.time_in_force.value
+        params["timeInForce"] = intent.time_in_force
     if intent.reduce_only:
         params["reduceOnly"] = "true"
     return params
@@ -107,10 +107,10 @@ def _conditional(intent: OrderIntent) -> Params:
         "algoType": "CONDITIONAL",
         "clientAlgoId": intent.client_id,
         "selfTradePreventionMode": SELF_TRADE_PREVENTION,
-        "side": intent.side.value,
+        "side": intent.side,
         "symbol": intent.symbol,
         "triggerPrice": plain(intent.trigger_price),
-        "type": intent.type.value,
+        "type": intent.type,
         "workingType": "MARK_PRICE",
     }
     if intent.close_position:

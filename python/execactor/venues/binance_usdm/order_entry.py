@@ -162,7 +162,7 @@ class OrderEntry:
             self._finish(write, Rejected(reason=objection, cause=RejectCause.RISK))
             return
         self._limiter.spend(write.call.cost)
-        if self._ws_api is not None and self._ws_api.ready and _looks_the_same_quoted(write.client_id):
+        if self._ws_api is not None and self._ws_api.ready and quirks.SAFE_UNQUOTED.fullmatch(write.client_id):
             try:
                 self._ws_api.call(write.call, lambda outcome: self._answered(write, outcome))
             except NotSent:
@@ -238,11 +238,6 @@ class OrderEntry:
             self._on_event(result.status)
         elif isinstance(result, Rejected):
             self._on_event(_rejected_report(intent, result, self._venue_clock.timestamp_ms()))
-
-
-def _looks_the_same_quoted(client_id: str) -> bool:
-    """See quirks.WS_API_SIGNS_UNQUOTED."""
-    return client_id.isalnum() or all(c.isalnum() or c in quirks.WS_API_SIGNS_UNQUOTED for c in client_id)
 
 
 def _try_again(reason: str, after_ms: int) -> Rejected:

@@ -9,11 +9,12 @@ Each constant is one assumption (tag M in the fact sheet). Assumptions that no c
   nautilus discussion 5378): so NotFound proves nothing, and the engine verifies each stop.
 """
 
+import re
 from typing import Final
 
-WS_API_SIGNS_UNQUOTED: Final = frozenset(".-_")
-"""Whether the WebSocket API signs values percent-encoded or as they are is not documented: client ids with other
-special characters than these, which look the same either way, take the REST path, whose rule is documented."""
+SAFE_UNQUOTED: Final = re.compile(r"[A-Za-z0-9._-]+")
+"""Whether the WebSocket API signs values percent-encoded or as they are is not documented: client ids that do not look
+the same either way take the REST path, whose rule is documented."""
 
 CHILD_KEEPS_CLIENT_ID: Final = True
 """The order that a triggered conditional order becomes carries its clientAlgoId as client order id (NautilusTrader
