@@ -190,7 +190,7 @@ class Exchange:
         open_orders = self.orders.open(symbol.name)
         if request.client_id is not None:
             self.orders.check_client_id(symbol.name, request.client_id)
-        if len(open_orders) >= symbol.max_open_orders:
+        if request.type == "LIMIT" and len(open_orders) >= symbol.max_open_orders:
             raise errors.too_many_orders()
         screening.check_price(request, market.mark)
         if request.reduce_only:
