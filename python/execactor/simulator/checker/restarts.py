@@ -21,7 +21,7 @@ class Graces:
 class Window:
     """One outage: from the kill to the moment everything must be protected again.
 
-    end_ns: the deadline, or the next kill when that came first; None when the engine never came back.
+    end_ns: the deadline; None when the engine never came back.
     ready_ns: when the engine said that it runs.
     """
 
@@ -53,11 +53,12 @@ def outages(events: Iterable[Event], graces: Graces) -> tuple[Window, ...]:
         match event:
             case Mark(kind="kill") | Note(text="engine killed"):
                 if not windows or windows[-1].end_ns is not None:
-                    _open(windows, event, killed=True)
+                    windows.append(Window(event.t, event.line, killed=True))
                 waiting = True
             case Note(text="engine started"):
                 if not windows or windows[-1].end_ns is not None:
-                    _open(windows, event if windows else first, killed=False)
+                    begin = event if windows else first
+                    windows.append(Window(begin.t, begin.line, killed=False))
                 _limit(windows, event.t + ns(graces.restart_s))
                 waiting = True
             case Note(text="engine ready") if waiting:
@@ -76,10 +77,3 @@ def _limit(windows: list[Window], end_ns: int) -> None:
     """The stricter of the deadlines holds."""
     last = windows[-1]
     windows[-1] = replace(last, end_ns=end_ns if last.end_ns is None else min(last.end_ns, end_ns))
-
-
-def _open(windows: list[Window], event: Event, *, killed: bool) -> None:
-    """A window ends where the next one begins."""
-    if windows:
-        _limit(windows, event.t)
-    windows.append(Window(event.t, event.line, killed))
