@@ -1,4 +1,4 @@
-"""Tables of small logs for the checker's tests: a row is a sentence, a function that writes the log, and the verdict."""
+"""Tables of small logs for the checker's tests: a sentence, a function that writes the log, and the verdict."""
 
 from collections.abc import Callable
 

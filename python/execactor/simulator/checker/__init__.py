@@ -1,8 +1,8 @@
 """The independent checker: judges an engine by what the venue logged, and by nothing else.
 
 It shares no code with the engine or the simulator and needs only the standard library, so that one wrong idea cannot
-hide in both. What it judges is in docs/checker.md, the log's format in docs/simulator.md; `python -m execactor.simulator.checker LOG`
-runs it.
+hide in both. What it judges is in docs/checker.md, the log's format in docs/simulator.md.
+`python -m execactor.simulator.checker LOG` runs it.
 """
 
 from collections.abc import Iterable, Mapping

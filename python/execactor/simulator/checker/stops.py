@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from .events import ENDED_ALGO, LIVE_ALGO, AlgoChange, Event, Fill, OrderChange
+from .events import ENDED_ALGO, ENDED_ORDER, LIVE_ALGO, AlgoChange, Event, Fill, OrderChange
 
 _ZERO = Decimal(0)
-_DEAD_CHILD = frozenset({"CANCELED", "EXPIRED", "REJECTED"})
+_DEAD_CHILD = ENDED_ORDER - {"FILLED"}
 
 
 @dataclass(frozen=True, slots=True)
