@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 _OURS = re.compile(r"(?P<role>entry|leg\d+|slt?|tp\d+|exit)_(?P<key>.+?)(?:_a\d+)?")
-_STOPS = frozenset({"sl", "slt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +17,6 @@ class Name:
     def opens(self) -> bool:
         """Whether orders of this role may take new risk."""
         return self.role == "entry" or self.role.startswith("leg")
-
-    @property
-    def is_stop(self) -> bool:
-        """Whether it is a base stop or a tightened one."""
-        return self.role in _STOPS
 
 
 class Names:
