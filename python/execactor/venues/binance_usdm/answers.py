@@ -36,7 +36,7 @@ def parse(decoder: msgspec.json.Decoder[Parsed], body: bytes | msgspec.Raw) -> P
     """The typed body. Raises Unreadable with its beginning when it is not what the endpoint should answer."""
     try:
         return decoder.decode(body)
-    except (msgspec.MsgspecError, InvalidOperation) as error:
+    except (*wire.BAD_JSON, InvalidOperation) as error:
         raise Unreadable(f"unreadable answer ({error}): {excerpt(bytes(body))}") from None
 
 

@@ -117,7 +117,7 @@ class Decoder:
         """The reports that a frame stands for, in order. Never raises: what cannot be read becomes UnreadableFrame."""
         try:
             return self._translated(frame)
-        except (msgspec.MsgspecError, Unreadable, InvalidOperation) as error:
+        except (*wire.BAD_JSON, Unreadable, InvalidOperation) as error:
             self.counts["unreadable"] += 1
             return (UnreadableFrame(reason=str(error), excerpt=excerpt(frame)),)
 

@@ -108,7 +108,7 @@ class MarketStream:
             return
         try:
             self._decoded(kind, frame)
-        except msgspec.MsgspecError:
+        except wire.BAD_JSON:
             self.counts["unreadable frames"] += 1
             self._connections[number].drop(f"an unreadable frame of {symbol} {kind.suffix}")
 

@@ -103,7 +103,7 @@ class Rest:
         body = await self._paced("GET", "/fapi/v1/time", {}, weight=1, security="none", urgent=True)
         try:
             return self._time.decode(body).serverTime
-        except msgspec.MsgspecError:
+        except wire.BAD_JSON:
             raise RetryLater("the venue's time is unreadable") from None
 
     async def _paced(
@@ -121,6 +121,6 @@ class Rest:
     def _refusal(self, status: int, retry_after: str, body: bytes) -> Refusal:
         try:
             error = self._error.decode(body)
-        except msgspec.MsgspecError:
+        except wire.BAD_JSON:
             error = wire.ErrorBody(msg=body[:100].decode("utf-8", "replace"))
         return Refusal(status, error.code, error.msg, 1_000 * int(retry_after) if retry_after.isdigit() else 0)

@@ -7,6 +7,7 @@ import msgspec
 
 from execactor.domain.errors import RetryLater
 from execactor.domain.reports import PrivateStreamLost, PrivateStreamRestored, VenueEvent
+from execactor.venues.binance_usdm import wire
 from execactor.venues.binance_usdm.background import Background
 from execactor.venues.binance_usdm.connection import KeptConnection
 from execactor.venues.binance_usdm.decode import Decoder, ListenKeyExpired
@@ -87,7 +88,7 @@ class UserStream:
             key = self._key_decoder.decode(body).listenKey
         except Refusal as refusal:
             raise refusal.as_error() from None
-        except msgspec.MsgspecError:
+        except wire.BAD_JSON:
             raise RetryLater("the answer to the request for a listen key is unreadable") from None
         self._renew_after(KEEP_ALIVE_NS)
         return f"{self._settings.urls.streams}/private/ws?listenKey={key}"

@@ -4,6 +4,9 @@ from decimal import Decimal
 
 import msgspec
 
+BAD_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not the JSON that was expected."""
+
 
 class Head(msgspec.Struct):
     """The outermost layer of a private frame: an event, or one in a combined-stream wrapper."""

@@ -119,7 +119,7 @@ class WsApi:
     def _on_frame(self, frame: bytes) -> None:
         try:
             answer = self._answer.decode(frame)
-        except msgspec.MsgspecError:
+        except wire.BAD_JSON:
             self.counts["unreadable answers"] += 1
             self._connection.drop("an unreadable answer: nobody can tell whose it was")
             return

@@ -1,0 +1,102 @@
+"""The table of error codes against the fact sheet: every code of it has a reaction, and each reaction its meaning."""
+
+import re
+
+import pytest
+from shared_data import ROOT
+
+from execactor.domain.errors import RetryLater, VenueFatal
+from execactor.domain.order import RejectCause
+from execactor.domain.reports import NotFound, Rejected, Unknown
+from execactor.venues.binance_usdm.error_codes import CODES, Reaction, Refusal
+
+SHEET = ROOT.parent / "spec" / "venues" / "binance_usdm.md"
+
+REACTIONS = {
+    Reaction.UNKNOWN: {-1000, -1006, -1007, -4116},
+    Reaction.RETRY: {-1001, -1003, -1008, -1015, -4117},
+    Reaction.RESEND: {-1021, -5028},
+    Reaction.NOT_FOUND: {-2011, -2013},
+    Reaction.ALREADY: {-4046, -4059},
+    Reaction.NEW_LISTEN_KEY: {-1125},
+    Reaction.FATAL: {-1022, -2014, -2015, -2023, -4061, -4402, -4403, -4531},
+}
+CAUSES = {
+    RejectCause.WOULD_TRIGGER: {-2021, -4142},
+    RejectCause.STOP_EXISTS: {-4130},
+    RejectCause.NO_POSITION: {-4509},
+    RejectCause.REDUCE_ONLY: {-2022, -4118},
+    RejectCause.THIN_BOOK: {-2020, -4131, -5021},
+    RejectCause.OVERLOADED: {-1001, -1003, -1008, -1015, -4117},
+    RejectCause.RISK: {-2018, -2019, -2025, -2027, -4045, -4087, -4088, -4192, -4400, -4401},
+}
+
+
+def codes_of_the_sheet() -> set[int]:
+    if not SHEET.exists():
+        pytest.skip(f"{SHEET} is absent: it is not part of the repository")
+    section = SHEET.read_text().split("## 5. Error codes")[1].split("## 6.")[0]
+    codes: set[int] = set()
+    for row in re.findall(r"^\| ([^|]*-\d[^|]*) \|", section, re.MULTILINE):
+        shown = [int(code) for code in re.findall(r"-\d{4}", row)]
+        codes |= set(range(shown[0], shown[1] - 1, -1)) if "…" in row and len(shown) == 2 else set(shown)
+        if "…" in row and len(shown) > 2:
+            codes |= set(range(shown[0], shown[1] - 1, -1))
+    return codes
+
+
+def test_every_code_of_the_sheet_is_in_the_table() -> None:
+    missing = codes_of_the_sheet() - set(CODES)
+    assert not missing
+
+
+@pytest.mark.parametrize("code", sorted(CODES, reverse=True))
+def test_each_code_has_its_reaction(code: int) -> None:
+    expected = next((reaction for reaction, codes in REACTIONS.items() if code in codes), Reaction.REJECT)
+    assert CODES[code].reaction is expected
+    assert CODES[code].cause is next((cause for cause, codes in CAUSES.items() if code in codes), RejectCause.OTHER)
+    assert CODES[code].meaning
+
+
+@pytest.mark.parametrize("code", sorted(CODES, reverse=True))
+def test_each_code_as_the_answer_to_a_new_order(code: int) -> None:
+    result = Refusal(400, code, "text").as_submit_result()
+    if CODES[code].reaction is Reaction.UNKNOWN:
+        assert isinstance(result, Unknown)
+        return
+    assert isinstance(result, Rejected)
+    assert result.code == code
+    assert result.retryable is (CODES[code].reaction in (Reaction.RETRY, Reaction.RESEND))
+    assert result.retry_after_ms == CODES[code].retry_after_ms
+
+
+@pytest.mark.parametrize("code", sorted(CODES, reverse=True))
+def test_each_code_as_the_answer_to_a_cancel(code: int) -> None:
+    kind = {Reaction.UNKNOWN: Unknown, Reaction.NOT_FOUND: NotFound}.get(CODES[code].reaction, Rejected)
+    assert isinstance(Refusal(400, code, "text").as_cancel_result(), kind)
+
+
+@pytest.mark.parametrize("code", sorted(CODES, reverse=True))
+def test_each_code_while_reading_or_setting_up(code: int) -> None:
+    passes = {Reaction.RETRY, Reaction.RESEND, Reaction.UNKNOWN}
+    kind = RetryLater if CODES[code].reaction in passes else VenueFatal
+    assert isinstance(Refusal(400, code, "text").as_error(), kind)
+
+
+def test_a_ban_names_its_end() -> None:
+    refusal = Refusal(418, -1003, "Way too much; IP banned until 1780000123456. Please use the websocket")
+    assert refusal.banned_until_ms == 1_780_000_123_456
+    assert refusal.stops_everything
+
+
+def test_too_many_orders_stop_orders_only() -> None:
+    refusal = Refusal(429, -1015, "Too many new orders; current limit is 300 orders per TEN_SECONDS.")
+    assert not refusal.stops_everything
+    result = refusal.as_submit_result()
+    assert isinstance(result, Rejected)
+    assert (result.retryable, result.retry_after_ms) == (True, 10_000)
+
+
+def test_the_wait_that_the_venue_asks_for_counts_when_it_is_longer() -> None:
+    assert Refusal(429, -1003, "slow down", retry_after_ms=30_000).retry_after_ms == 30_000
+    assert Refusal(429, -1003, "slow down", retry_after_ms=1).retry_after_ms == 1_000
