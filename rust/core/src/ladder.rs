@@ -21,6 +21,8 @@ pub const WINDOW_RANGE: std::ops::RangeInclusive<usize> = 64..=(1 << 24);
 pub const KEY_LIMIT: i64 = 1 << 62;
 
 const WORD: i64 = 64;
+/// No key: worse than every other.
+const NONE: i64 = i64::MIN;
 
 /// Absolute size of one level; zero lots removes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +54,8 @@ pub struct Ladder {
     occupied: Vec<u64>,
     /// First key of the window, a multiple of 64.
     base: i64,
-    /// Best key once settled; between settlings an upper bound of the best.
-    top: Option<i64>,
+    /// Best key once settled, or [`NONE`]; between settlings an upper bound of the best.
+    top: i64,
     /// Levels below the window.
     cold: BTreeMap<i64, i64>,
     cold_ops: u64,
@@ -71,7 +73,7 @@ impl Ladder {
             ring: Vec::new(),
             occupied: Vec::new(),
             base: 0,
-            top: None,
+            top: NONE,
             cold: BTreeMap::new(),
             cold_ops: 0,
             recentres: 0,
@@ -86,26 +88,22 @@ impl Ladder {
             return self.set_outside(key, lots);
         }
         self.store(key, lots);
-        if lots > 0 && self.top.is_none_or(|top| key > top) {
-            self.top = Some(key);
-        }
+        self.top = self.top.max(if lots > 0 { key } else { NONE });
     }
 
     /// Finds the best level again after a message and moves the window when the best has drifted out of its middle.
     pub fn settle(&mut self) {
-        let Some(bound) = self.top else { return };
-        self.top = self.occupied_from(bound);
-        match self.top {
-            None => {
-                if let Some(key) = self.cold.last_key_value().map(|(key, _)| *key) {
-                    self.recentre(key);
-                    self.top = Some(key);
-                }
+        if self.top == NONE {
+            return;
+        }
+        self.top = self.occupied_from(self.top);
+        if self.top == NONE {
+            if let Some(key) = self.cold.last_key_value().map(|(key, _)| *key) {
+                self.recentre(key);
+                self.top = key;
             }
-            Some(best) if best - self.base < self.width() / 8 && !self.cold.is_empty() => {
-                self.recentre(best);
-            }
-            Some(_) => {}
+        } else if self.top - self.base < self.width() / 8 && !self.cold.is_empty() {
+            self.recentre(self.top);
         }
     }
 
@@ -113,16 +111,16 @@ impl Ladder {
     #[inline]
     #[must_use]
     pub fn best(&self) -> Option<(i64, i64)> {
-        self.top.map(|key| (key, self.ring[self.slot(key)]))
+        (self.top != NONE).then(|| (self.top, self.ring[self.slot(self.top)]))
     }
 
     /// Levels from best to worst.
     pub fn levels(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         let mut next = self.top;
         let hot = std::iter::from_fn(move || {
-            let key = self.occupied_from(next?)?;
-            next = key.checked_sub(1);
-            Some((key, self.ring[self.slot(key)]))
+            let key = self.occupied_from(next);
+            next = key.saturating_sub(1);
+            (key != NONE).then(|| (key, self.ring[self.slot(key)]))
         });
         hot.chain(self.cold.iter().rev().map(|(key, lots)| (*key, *lots)))
     }
@@ -153,7 +151,7 @@ impl Ladder {
     /// Whether there is no level.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.top.is_none()
+        self.top == NONE
     }
 
     /// Removes every level; counters stay.
@@ -165,7 +163,7 @@ impl Ladder {
             }
         }
         self.cold.clear();
-        self.top = None;
+        self.top = NONE;
     }
 
     /// Levels that were set in the cold map so far.
@@ -204,20 +202,20 @@ impl Ladder {
         *word = *word & !(1 << bit) | u64::from(lots > 0) << bit;
     }
 
-    /// The first occupied key of the window at or below `key`, which must not be above the window.
-    fn occupied_from(&self, key: i64) -> Option<i64> {
+    /// The first occupied key of the window at or below `key`, which must not be above the window; else [`NONE`].
+    fn occupied_from(&self, key: i64) -> i64 {
         if !self.in_window(key) {
-            return None;
+            return NONE;
         }
         let mut first = key & !(WORD - 1);
         let mut word = self.occupied[self.slot(key) / 64] & (u64::MAX >> (63 - (key - first)));
         loop {
             if word != 0 {
-                return Some(first + 63 - i64::from(word.leading_zeros()));
+                return first + 63 - i64::from(word.leading_zeros());
             }
             first -= WORD;
             if first < self.base {
-                return None;
+                return NONE;
             }
             word = self.occupied[self.slot(first) / 64];
         }
@@ -231,12 +229,12 @@ impl Ladder {
         } else if self.ring.is_empty() || key >= self.base + self.width() {
             self.recentre(key);
             self.store(key, lots);
-            self.top = Some(key);
+            self.top = key;
         } else {
             self.cold_ops += 1;
             self.cold.insert(key, lots);
             // A side whose ring has emptied within this message: any level may turn out to be the best.
-            self.top = Some(self.top.map_or(key, |top| top.max(key)));
+            self.top = self.top.max(key);
         }
     }
 

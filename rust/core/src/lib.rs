@@ -11,4 +11,6 @@ pub mod flags;
 pub mod histogram;
 pub mod ladder;
 pub mod matching;
+mod quoted;
 pub mod sequence;
+mod swar;

@@ -4,18 +4,18 @@
 //! is read whole before any of it reaches the book.
 
 use super::json::{Cursor, FeedError};
+use super::levels::LevelReader;
+use super::prologue;
 use crate::book::{Book, Levels};
-use crate::fixed::{DecimalError, Scale};
+use crate::fixed::Scale;
 use crate::flags::IGNORED;
-use crate::ladder::{Change, KEY_LIMIT};
 use crate::sequence::{Ids, Rule};
 
 /// Reads one instrument's Binance messages into its book.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    tick: Scale,
-    step: Scale,
     rule: Rule,
+    reader: LevelReader,
     /// Levels of the message being read, kept for its memory.
     levels: Levels,
 }
@@ -26,14 +26,14 @@ struct Event {
     first: Option<u64>,
     last: Option<u64>,
     previous: Option<u64>,
-    bids: Shape,
-    asks: Shape,
+    bids: Held,
+    asks: Held,
     name: Name,
 }
 
 /// What `b` or `a` held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Shape {
+enum Held {
     #[default]
     Missing,
     List,
@@ -54,9 +54,8 @@ impl Feed {
     #[must_use]
     pub fn new(rule: Rule, tick: Scale, step: Scale) -> Self {
         Self {
-            tick,
-            step,
             rule,
+            reader: LevelReader::new(tick, step),
             levels: Levels::default(),
         }
     }
@@ -90,16 +89,15 @@ impl Feed {
     /// See [`FeedError`].
     pub fn read_update(&mut self, text: &[u8]) -> Result<Option<Ids>, FeedError> {
         self.levels.clear();
-        let mut cursor = Cursor::new(text);
         let mut event = Event::default();
-        self.read_event(&mut cursor, &mut event, true)?;
-        let foreign = event.bids == Shape::Other || event.asks == Shape::Other;
+        let mut cursor = self.read_message(text, &mut event)?;
+        let foreign = event.bids == Held::Other || event.asks == Held::Other;
         // Spot's `bookTicker` carries no event name, only a price where a depth message has a list.
         if event.name == Name::Other || (foreign && event.name == Name::Missing) {
             return Ok(None);
         }
         cursor.end()?;
-        let (Some(first), Some(last), Shape::List, Shape::List) =
+        let (Some(first), Some(last), Held::List, Held::List) =
             (event.first, event.last, event.bids, event.asks)
         else {
             return Err(FeedError::Fields);
@@ -132,11 +130,11 @@ impl Feed {
                 b"lastUpdateId" => once(&mut id, cursor.unsigned()?)?,
                 b"bids" if !bids => {
                     bids = true;
-                    self.read_bids(&mut cursor)?;
+                    cursor = self.read_bids(cursor)?;
                 }
                 b"asks" if !asks => {
                     asks = true;
-                    self.read_asks(&mut cursor)?;
+                    cursor = self.read_asks(cursor)?;
                 }
                 b"bids" | b"asks" => return Err(FeedError::Fields),
                 _ => cursor.skip_value()?,
@@ -150,69 +148,95 @@ impl Feed {
         }
     }
 
-    /// One event object; at the outermost level its fields may also lie under `data`.
-    fn read_event(
+    fn read_message<'a>(
         &mut self,
-        cursor: &mut Cursor,
+        text: &'a [u8],
+        event: &mut Event,
+    ) -> Result<Cursor<'a>, FeedError> {
+        let Some(prologue) = prologue::read(text) else {
+            return self.read_event(Cursor::new(text), event, true);
+        };
+        event.name = Name::DepthUpdate;
+        event.first = Some(prologue.first);
+        event.last = Some(prologue.last);
+        event.previous = prologue.previous;
+        let cursor = Cursor::resume(text, prologue.rest);
+        if !prologue.wrapped {
+            return self.read_fields(cursor, event, true, true);
+        }
+        let mut cursor = self.read_fields(cursor, event, true, false)?;
+        let more = cursor.more(b'}')?;
+        self.read_fields(cursor, event, more, true)
+    }
+
+    /// One event object; at the outermost level its fields may also lie under `data`.
+    fn read_event<'a>(
+        &mut self,
+        mut cursor: Cursor<'a>,
         event: &mut Event,
         outermost: bool,
-    ) -> Result<(), FeedError> {
-        let mut more = cursor.open(b'{', b'}')?;
+    ) -> Result<Cursor<'a>, FeedError> {
+        let more = cursor.open(b'{', b'}')?;
+        self.read_fields(cursor, event, more, outermost)
+    }
+
+    /// The fields of an object from the next key on, if there are `more`, to its closing brace.
+    fn read_fields<'a>(
+        &mut self,
+        mut cursor: Cursor<'a>,
+        event: &mut Event,
+        mut more: bool,
+        outermost: bool,
+    ) -> Result<Cursor<'a>, FeedError> {
         while more {
             match cursor.key()? {
-                b"b" => self.read_side(cursor, event, Side::Bids)?,
-                b"a" => self.read_side(cursor, event, Side::Asks)?,
+                b"b" => cursor = self.read_side(cursor, &mut event.bids, Side::Bids)?,
+                b"a" => cursor = self.read_side(cursor, &mut event.asks, Side::Asks)?,
                 b"U" => once(&mut event.first, cursor.unsigned()?)?,
                 b"u" => once(&mut event.last, cursor.unsigned()?)?,
                 b"pu" => once(&mut event.previous, cursor.unsigned()?)?,
                 b"e" if cursor.string()? == b"depthUpdate" => event.name = Name::DepthUpdate,
-                b"e" => {
-                    event.name = Name::Other;
-                    return Ok(());
-                }
+                b"e" => event.name = Name::Other,
                 b"data" if outermost && cursor.peek() == Some(b'{') => {
-                    self.read_event(cursor, event, false)?;
+                    cursor = self.read_event(cursor, event, false)?;
                 }
                 _ => cursor.skip_value()?,
             }
             if event.name == Name::Other {
-                return Ok(());
+                break;
             }
             more = cursor.more(b'}')?;
         }
-        Ok(())
+        Ok(cursor)
     }
 
-    fn read_side(
+    fn read_side<'a>(
         &mut self,
-        cursor: &mut Cursor,
-        event: &mut Event,
+        mut cursor: Cursor<'a>,
+        held: &mut Held,
         side: Side,
-    ) -> Result<(), FeedError> {
-        let seen = match side {
-            Side::Bids => &mut event.bids,
-            Side::Asks => &mut event.asks,
-        };
-        if *seen != Shape::Missing {
+    ) -> Result<Cursor<'a>, FeedError> {
+        if *held != Held::Missing {
             return Err(FeedError::Fields);
         }
         if cursor.peek() != Some(b'[') {
-            *seen = Shape::Other;
-            return cursor.skip_value();
+            *held = Held::Other;
+            cursor.skip_value()?;
+            return Ok(cursor);
         }
-        *seen = Shape::List;
+        *held = Held::List;
         match side {
             Side::Bids => self.read_bids(cursor),
             Side::Asks => self.read_asks(cursor),
         }
     }
 
-    fn read_bids(&mut self, cursor: &mut Cursor) -> Result<(), FeedError> {
-        read_levels::<1>(cursor, &self.tick, &self.step, &mut self.levels.bids)
+    fn read_bids<'a>(&mut self, cursor: Cursor<'a>) -> Result<Cursor<'a>, FeedError> {
+        self.reader.read::<1>(cursor, &mut self.levels.bids)
     }
 
-    fn read_asks(&mut self, cursor: &mut Cursor) -> Result<(), FeedError> {
-        read_levels::<-1>(cursor, &self.tick, &self.step, &mut self.levels.asks)
+    fn read_asks<'a>(&mut self, cursor: Cursor<'a>) -> Result<Cursor<'a>, FeedError> {
+        self.reader.read::<-1>(cursor, &mut self.levels.asks)
     }
 }
 
@@ -227,56 +251,5 @@ fn once(field: &mut Option<u64>, value: u64) -> Result<(), FeedError> {
         Err(FeedError::Fields)
     } else {
         Ok(())
-    }
-}
-
-/// `[["price","size"],...]`; elements after the size, as old spot snapshots have, are stepped over.
-fn read_levels<const SIGN: i64>(
-    cursor: &mut Cursor,
-    tick: &Scale,
-    step: &Scale,
-    levels: &mut Vec<Change>,
-) -> Result<(), FeedError> {
-    let mut more = cursor.open(b'[', b']')?;
-    while more {
-        if !cursor.take(b"[\"") {
-            cursor.expect(b'[')?;
-            cursor.expect(b'"')?;
-        }
-        let ticks = read_number(cursor, tick)?;
-        if !cursor.take(b",\"") {
-            cursor.expect(b',')?;
-            cursor.expect(b'"')?;
-        }
-        let at = cursor.at();
-        let lots = read_number(cursor, step)?;
-        if ticks == 0 || ticks >= KEY_LIMIT {
-            return Err(FeedError::Number(at, DecimalError::Overflow));
-        }
-        levels.push(Change {
-            key: SIGN * ticks,
-            lots,
-        });
-        if !cursor.take(b"]") {
-            while cursor.more(b']')? {
-                cursor.skip_value()?;
-            }
-        }
-        more = cursor.more(b']')?;
-    }
-    Ok(())
-}
-
-/// A decimal whose opening quote is read already, and its closing quote.
-#[inline]
-fn read_number(cursor: &mut Cursor, scale: &Scale) -> Result<i64, FeedError> {
-    let (units, length) = scale
-        .scan(cursor.rest())
-        .map_err(|error| FeedError::Number(cursor.at(), error))?;
-    cursor.advance(length);
-    if cursor.take(b"\"") {
-        Ok(units)
-    } else {
-        Err(cursor.error())
     }
 }

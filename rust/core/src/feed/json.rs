@@ -1,6 +1,7 @@
 //! A cursor over JSON text: enough of the grammar to find the fields that matter and to step over the rest.
 
 use crate::fixed::DecimalError;
+use crate::swar::{leading_digits, leading_number, leading_plain};
 use std::error::Error;
 use std::fmt;
 
@@ -42,6 +43,14 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
+    /// A cursor over `text` that has come to `rest`, its end.
+    pub(super) fn resume(text: &'a [u8], rest: &'a [u8]) -> Self {
+        Self {
+            text,
+            at: text.len() - rest.len(),
+        }
+    }
+
     pub(super) fn error(&self) -> FeedError {
         FeedError::Syntax(self.at)
     }
@@ -61,26 +70,20 @@ impl<'a> Cursor<'a> {
         self.at += bytes;
     }
 
-    /// Takes exactly these bytes, or nothing.
-    #[inline]
-    pub(super) fn take(&mut self, expected: &[u8]) -> bool {
-        let found = self.rest().starts_with(expected);
-        if found {
-            self.at += expected.len();
-        }
-        found
-    }
-
     /// The next byte that is not white space, which stays unread.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        while let Some(byte) = self.text.get(self.at) {
-            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-                return Some(*byte);
-            }
-            self.at += 1;
+        let byte = *self.text.get(self.at)?;
+        if byte > b' ' {
+            return Some(byte);
         }
-        None
+
+        let spaces = self
+            .rest()
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        self.at += spaces.count();
+        self.text.get(self.at).copied()
     }
 
     /// Takes one structural byte, after any white space.
@@ -118,96 +121,102 @@ impl<'a> Cursor<'a> {
     }
 
     /// A string's text between its quotes, escapes left as they are.
+    #[inline]
     pub(super) fn string(&mut self) -> Result<&'a [u8], FeedError> {
         self.expect(b'"')?;
         let start = self.at;
         loop {
-            match self.text.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => self.at += 2,
-                Some(byte) if *byte >= b' ' => self.at += 1,
+            self.at += leading_plain(self.rest());
+            match self.rest() {
+                [b'"', ..] => break,
+                [b'\\', _, ..] => self.at += 2,
                 _ => return Err(self.error()),
             }
         }
-        let content = self.text.get(start..self.at).ok_or(self.error())?;
         self.at += 1;
-        Ok(content)
+        Ok(&self.text[start..self.at - 1])
     }
 
     /// An object's next key and its colon.
+    #[inline]
     pub(super) fn key(&mut self) -> Result<&'a [u8], FeedError> {
+        // Most keys of an event are one letter.
+        if let [b'"', key @ (b'A'..=b'Z' | b'a'..=b'z'), b'"', b':', ..] = self.rest() {
+            self.at += 4;
+            return Ok(std::slice::from_ref(key));
+        }
         let key = self.string()?;
         self.expect(b':')?;
         Ok(key)
     }
 
-    /// A non-negative integer of at most 64 bits.
+    /// A non-negative integer of at most 19 digits.
+    #[inline]
     pub(super) fn unsigned(&mut self) -> Result<u64, FeedError> {
         self.peek();
-        let start = self.at;
-        let mut number: u64 = 0;
-        while let Some(digit @ b'0'..=b'9') = self.text.get(self.at) {
-            number = number
-                .checked_mul(10)
-                .and_then(|number| number.checked_add(u64::from(digit - b'0')))
-                .ok_or(self.error())?;
-            self.at += 1;
-        }
-        let ended = matches!(
-            self.text.get(self.at),
-            Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
-        );
-        if self.at == start || !ended {
-            Err(self.error())
-        } else {
-            Ok(number)
+        let (number, rest) = leading_number(self.rest()).ok_or(self.error())?;
+        self.at = self.text.len() - rest.len();
+        match rest.first() {
+            Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') => Ok(number),
+            _ => Err(self.error()),
         }
     }
 
     /// Steps over one value of any kind.
+    #[inline]
     pub(super) fn skip_value(&mut self) -> Result<(), FeedError> {
-        self.skip_nested(MAX_DEPTH)
-    }
-
-    fn skip_nested(&mut self, depth: u32) -> Result<(), FeedError> {
-        let depth = depth.checked_sub(1).ok_or(self.error())?;
         match self.peek() {
             Some(b'"') => self.string().map(|_| ()),
-            Some(b'{') => {
-                let mut more = self.open(b'{', b'}')?;
-                while more {
-                    self.key()?;
-                    self.skip_nested(depth)?;
-                    more = self.more(b'}')?;
-                }
-                Ok(())
-            }
-            Some(b'[') => {
-                let mut more = self.open(b'[', b']')?;
-                while more {
-                    self.skip_nested(depth)?;
-                    more = self.more(b']')?;
-                }
+            Some(b'{' | b'[') => {
+                *self = self.skip_nested(MAX_DEPTH)?;
                 Ok(())
             }
             _ => self.skip_scalar(),
         }
     }
 
-    /// A number, `true`, `false` or `null`; only its letters are checked.
-    fn skip_scalar(&mut self) -> Result<(), FeedError> {
-        let start = self.at;
-        while self
-            .text
-            .get(self.at)
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-        {
-            self.at += 1;
+    fn skip_nested(mut self, depth: u32) -> Result<Self, FeedError> {
+        let depth = depth.checked_sub(1).ok_or(self.error())?;
+        match self.peek() {
+            Some(b'{') => {
+                let mut more = self.open(b'{', b'}')?;
+                while more {
+                    self.key()?;
+                    self = self.skip_nested(depth)?;
+                    more = self.more(b'}')?;
+                }
+            }
+            Some(b'[') => {
+                let mut more = self.open(b'[', b']')?;
+                while more {
+                    self = self.skip_nested(depth)?;
+                    more = self.more(b']')?;
+                }
+            }
+            Some(b'"') => {
+                self.string()?;
+            }
+            _ => self.skip_scalar()?,
         }
-        if self.at == start {
-            Err(self.error())
-        } else {
+        Ok(self)
+    }
+
+    /// A number, `true`, `false` or `null`: anything up to the next comma, bracket or space.
+    #[inline]
+    fn skip_scalar(&mut self) -> Result<(), FeedError> {
+        let plain = |byte: &&u8| {
+            !matches!(
+                byte,
+                b',' | b'}' | b']' | b'"' | b'{' | b'[' | b':' | ..=b' '
+            )
+        };
+        let digits = leading_digits(self.rest());
+        let length = digits + self.rest()[digits..].iter().take_while(plain).count();
+        self.at += length;
+        if length > 0 {
             Ok(())
+        } else {
+            Err(self.error())
         }
     }
 

@@ -2,5 +2,7 @@
 
 pub mod binance;
 mod json;
+mod levels;
+mod prologue;
 
 pub use json::FeedError;
