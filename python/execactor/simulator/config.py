@@ -39,6 +39,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     wallet: USDT. step_ms: wall time between steps of the generated market and between checks of triggers.
     volatility_bps: standard deviation of the generated mid over one second.
     listen_key_validity_s: 60 minutes at the venue; tests shorten it.
+    quirks: None takes the reported ones, or with the profile "rough" draws them by seed.
     enforce_rate_limits: answer 429 once the documented weight or order count of the window is used up.
     """
 
@@ -58,7 +59,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     volatility_bps: float = 2.0
     listen_key_validity_s: float = 3600.0
     enforce_rate_limits: bool = False
-    quirks: Quirks = Quirks()
+    quirks: Quirks | None = None
 
     def __post_init__(self) -> None:
         if self.speed <= 0:

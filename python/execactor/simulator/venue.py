@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from urllib.parse import parse_qs, parse_qsl
 
+import msgspec
 import orjson
 
 from execactor.simulator import operations
@@ -16,7 +17,7 @@ from execactor.simulator.account import Account
 from execactor.simulator.algos import AlgoOrder
 from execactor.simulator.capture import symbol_of
 from execactor.simulator.clock import Clock
-from execactor.simulator.config import SimulatorConfig
+from execactor.simulator.config import Quirks, SimulatorConfig
 from execactor.simulator.context import Context
 from execactor.simulator.desk import Answer, Call, Desk, Lost, not_found
 from execactor.simulator.errors import VenueError
@@ -74,7 +75,8 @@ class Venue:
         self.clock = clock
         self.log = VenueLog(config.venue_log, clock.now_ns)
         record = self.log.record
-        self._record_start()
+        quirks = _quirks(config)
+        self._record_start(quirks)
         self.keyring = Keyring(config.api_key, config.api_secret)
         self.faults = Faults(config.faults, _rng(config.seed, "faults"), record)
         self.kill = KillSwitch(record)
@@ -85,7 +87,7 @@ class Venue:
             Account(config.wallet, leverages),
             now_ns=clock.now_ns,
             rng=_rng(config.seed, "ids"),
-            quirks=config.quirks,
+            quirks=quirks,
             mischief=_Trouble(self.faults, self.kill),
             outbox=Outbox(record),
         )
@@ -188,7 +190,7 @@ class Venue:
         session = self.private.open(link, asked.get("listenKey", [""])[0], events, combined=combined)
         return Session(self, session, "user")
 
-    def _record_start(self) -> None:
+    def _record_start(self, quirks: Quirks) -> None:
         config = self.config
         self.log.record(
             "start",
@@ -199,6 +201,7 @@ class Venue:
                 "replay": config.replay,
                 "symbols": [symbol.name for symbol in config.symbols],
                 "wallet": str(config.wallet),
+                "quirks": msgspec.structs.asdict(quirks),
             },
         )
 
@@ -247,6 +250,15 @@ def _markets(config: SimulatorConfig) -> dict[str, Market]:
             raise ValueError(f"the capture is of {name}; symbols must list it")
         markets[name] = ReplayMarket(markets[name].symbol, config.replay, speed=config.speed, loop=config.loop)
     return markets
+
+
+def _quirks(config: SimulatorConfig) -> Quirks:
+    if config.quirks is not None:
+        return config.quirks
+    if config.faults != "rough":
+        return Quirks()
+    rng = _rng(config.seed, "quirks")
+    return Quirks(**{name: rng.random() < 0.5 for name in Quirks.__struct_fields__})
 
 
 def _rng(seed: int, name: str) -> random.Random:
