@@ -94,21 +94,19 @@ class Dispatcher:
 
         Raises ActorDeadError when the loop is closed, since nobody will ever serve the mailbox.
         """
+        if served.in_hot if hot else served.in_ready:
+            return
+        if not self._drain_scheduled and not self._draining:
+            self._schedule_drain()
         if hot:
-            if served.in_hot:
-                return
             served.in_hot = True
             self._hot.append(served)
         else:
-            if served.in_ready:
-                return
             served.in_ready = True
             if first:
                 self._ready.appendleft(served)
             else:
                 self._ready.append(served)
-        if not self._drain_scheduled and not self._draining:
-            self._schedule_drain()
 
     def post(self, call: Callable[[], object]) -> bool:
         """Have `call()` made on the dispatcher's thread, from any thread, in the order posted.

@@ -63,13 +63,14 @@ class LoopRef(pykka.ActorRef[A]):
         on a thread that serves actors; pykka.Timeout after `timeout` seconds.
         """
         future = self.actor_class._create_future()
-        if self._cell.phase is _STOPPED:
-            self._cell.refuse(Envelope(message, reply_to=future))
+        cell = self._cell
+        if cell.phase is _STOPPED or cell.system.loop.is_closed():
+            cell.refuse(Envelope(message, reply_to=future))
         else:
             if block:
                 refuse_to_block("A blocking ask or stop")
             try:
-                self._cell.put(Envelope(message, reply_to=future))
+                cell.put(Envelope(message, reply_to=future))
             except pykka.ActorDeadError:
                 future.set_exception()
         return future.get(timeout=timeout) if block else future

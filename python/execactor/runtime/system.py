@@ -159,9 +159,9 @@ class ActorSystem:
     async def stop(self, refs: Iterable[pykka.ActorRef[Any]], deadline_ns: int) -> list[pykka.ActorRef[Any]]:
         """Stop actors one after the other, each as `ref.stop()` does; await it on the system's loop.
 
-        deadline_ns: how long the whole may take, from now. What has not stopped by then is aborted (its suspended
-        handler cancelled, its queue lost) in the same order; returns these. An actor of another kind cannot be
-        aborted, only reported.
+        deadline_ns: how long the whole may take, from now. From then on an actor that does not stop at once is aborted
+        (its suspended handler cancelled, its queue lost); returns these. An actor of another kind cannot be aborted,
+        only reported.
         """
         end = self.loop.create_future()
         timer = self.clock.call_at(self.clock.monotonic_ns() + deadline_ns, functools.partial(_finish, end))
