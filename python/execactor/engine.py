@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import pykka
 
@@ -17,7 +17,7 @@ from execactor.assembly import Assembly
 from execactor.config import Config, Credentials
 from execactor.domain.account import EngineState
 from execactor.domain.decision import Decision, parse_decision
-from execactor.domain.errors import ExecactorError
+from execactor.domain.errors import ExecactorError, RetryLater
 from execactor.domain.messages import (
     Alert,
     CancelOrder,
@@ -47,6 +47,9 @@ logger = logging.getLogger(__name__)
 
 STOP_DEADLINE_NS = 10_000_000_000
 ANSWER_S = 5.0
+CONNECT_S = 20.0
+T = TypeVar("T")
+
 _ANSWERED = (
     OrderState.ACKNOWLEDGED,
     OrderState.PARTIALLY_FILLED,
@@ -108,7 +111,8 @@ class Engine:
     async def start(self) -> None:
         """Lock the account, replay the journal, connect, and begin to reconcile; returns before that has ended.
 
-        Raises ConfigurationError, VenueFatal or RetryLater; nothing is left running then. See `ready`.
+        A venue that cannot be reached is tried again for 20 s. Raises ConfigurationError, VenueFatal or RetryLater;
+        nothing is left running then. See `ready`.
         """
         if self._assembly is not None:
             raise RuntimeError("the engine is running already")
@@ -119,10 +123,11 @@ class Engine:
         venue = self._venue or assembly.make_venue(self.config, credentials, clock)
         made: Assembly | None = None
         try:
-            instruments = await venue.instruments()
+            instruments = await _persistently(venue.instruments)
             made = assembly.assemble(self.config, account, lock, venue, instruments, clock)
             self._listen(made)
-            await venue.connect(made.router, made.books)
+            router, books = made.router, made.books
+            await _persistently(lambda: venue.connect(router, books))
         except BaseException:
             if made is not None:
                 await self._tear_down(made)
@@ -421,6 +426,22 @@ class Engine:
         await made.context.venue.close()
         made.context.journal.close()
         made.lock.release()
+
+
+async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again while the venue says "later", up to CONNECT_S; then its RetryLater is raised."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + CONNECT_S
+    pause_s = 0.1
+    while True:
+        try:
+            return await attempt()
+        except RetryLater as error:
+            if loop.time() + pause_s > deadline:
+                raise
+            logger.warning("the venue cannot be reached yet: %s; trying again in %g s", error, pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 2.0)
 
 
 def _entry_result(record: Record, key: str) -> OrderResult | None:

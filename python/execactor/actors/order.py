@@ -51,6 +51,7 @@ from execactor.store.records import ExecutionBooked, IntentRecorded, OrderChange
 from execactor.venues.port import OrderRef
 
 GRACE_NS = 1_000_000_000
+LISTING_LAG_NS = 3_000_000_000
 TOMBSTONE_NS = 24 * 3_600_000_000_000
 SWEEP_NS = 600_000_000_000
 
@@ -77,6 +78,7 @@ class OrderActor(LoopActor):
         self.doubts = Doubts(context, symbol, lambda: self.timers)
         self.unowned: list[tuple[int, Report]] = []
         self.last_execution_ns = 0
+        self.last_trade_ms = 0
 
     def on_start(self) -> None:
         """Take up what the journal tells; whatever was in flight is UNKNOWN and is asked about."""
@@ -228,6 +230,7 @@ class OrderActor(LoopActor):
     def _on_execution(self, order: Order, execution: Execution) -> None:
         now_ns = self.clock.monotonic_ns()
         self.last_execution_ns = now_ns
+        self.last_trade_ms = max(self.last_trade_ms, execution.time_ms)
         self.context.record(ExecutionBooked(client_id=order.client_id, execution=execution), order.client_id)
         if order.filled == execution.quantity and not order.intent.role.protective:
             self.context.latencies.record("ack_to_fill", now_ns - order.acknowledged_ns)
@@ -304,14 +307,14 @@ class OrderActor(LoopActor):
             self._on_stranger(foreign)
         findings += self._compare_trades(snapshot.trades)
         position = snapshot.positions[0] if snapshot.positions else _flat(self.symbol)
+        outdated = position.update_time_ms < self.last_trade_ms
         missing = missing_stop(self.symbol, position.quantity, self.table.orders.values())
-        if missing is not None:
+        if missing is not None and not outdated:
             findings.append((str(missing.kind), missing.detail))
-        quiet = self.last_execution_ns < snapshot.requested_ns and not self.doubts and not self.unowned
+        still_ns = snapshot.requested_ns - self.last_execution_ns
+        quiet = still_ns > LISTING_LAG_NS and not self.doubts and not self.unowned
         self.context.positions[self.symbol].tell(
-            OrdersReconciled(
-                position=position, findings=tuple(findings), requested_ns=snapshot.requested_ns, quiet=quiet
-            )
+            OrdersReconciled(position=position, findings=tuple(findings), outdated=outdated, quiet=quiet)
         )
 
     def _compare_trades(self, trades: tuple[Execution, ...]) -> list[tuple[str, str]]:
@@ -397,6 +400,9 @@ class OrderActor(LoopActor):
         history = self.context.history(self.symbol, after_restart=after_restart)
         self.table = OrderTable(history.orders.values(), history.booked)
         self.sent_wall_ns = dict(history.sent_wall_ns)
+        self.last_trade_ms = history.last_trade_ms
+        age_ns = self.clock.now_ns() - history.last_trade_ms * 1_000_000
+        self.last_execution_ns = self.clock.monotonic_ns() - age_ns
         self.timers.every("sweep", SWEEP_NS, Sweep())
 
 

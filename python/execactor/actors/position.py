@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from execactor.actors.context import Context
-from execactor.domain.account import EngineState
 from execactor.domain.decision import Action
 from execactor.domain.ids import decision_key
 from execactor.domain.messages import (
@@ -64,7 +63,7 @@ class Describe(msgspec.Struct, frozen=True):
 
 
 class PositionActor(LoopActor):
-    """One per symbol. Until the first comparison with the venue ended it only observes; from then on it acts."""
+    """One per symbol. Until its orders were first compared with the venue's it only observes; from then on it acts."""
 
     def __init__(self, context: Context, symbol: str) -> None:
         super().__init__(context, symbol)
@@ -84,7 +83,6 @@ class PositionActor(LoopActor):
     def on_restart(self, cause: BaseException) -> None:
         """Start again from the journal; the reconciler then compares with the venue."""
         self._restore(self.context.history(self.symbol, after_restart=True))
-        self.active = self.context.engine_state not in (EngineState.STARTING, EngineState.RECONCILING)
         self.context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: the position actor restarted: {cause}"))
         self._wake()
 
@@ -108,7 +106,6 @@ class PositionActor(LoopActor):
         return None
 
     def _on_engine_state(self, message: EngineStateChanged) -> None:
-        self.active = self.active or message.state not in (EngineState.STARTING, EngineState.RECONCILING)
         self._feed(message)
         waiting, self.waiting = self.waiting, None
         if waiting is not None:
@@ -237,7 +234,9 @@ class PositionActor(LoopActor):
         difference = (compared.ours, compared.theirs)
         planned = self.state.plan is not None
         persists = self.difference == difference
-        verdict = judge_position(compared, planned=planned, quiet=message.quiet, persists=persists)
+        verdict = judge_position(
+            compared, planned=planned, outdated=message.outdated, quiet=message.quiet, persists=persists
+        )
         self.difference = None if verdict is Verdict.FINE else difference
         findings = list(message.findings)
         if verdict in (Verdict.ADOPT, Verdict.CORRECT):
@@ -253,6 +252,9 @@ class PositionActor(LoopActor):
             self.context.record(event, self.symbol)
             self.context.risk.tell(event)
             self._feed(event)
+        if not self.active:
+            self.active = True
+            self._feed(Tick())
         settled = verdict is not Verdict.LOOK_AGAIN
         self.context.reconciler.tell(SymbolReconciled(symbol=self.symbol, findings=tuple(findings), settled=settled))
 

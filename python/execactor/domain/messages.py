@@ -302,8 +302,8 @@ class SnapshotArrived(msgspec.Struct, frozen=True, kw_only=True):
 class OrdersReconciled(msgspec.Struct, frozen=True, kw_only=True):
     """OrderActor -> PositionActor: orders and trades are compared; now compare the position.
 
-    findings: as (kind, detail). requested_ns: when the snapshot was asked for, monotonic. quiet: nothing was executed
-    since, and no order of the symbol is in doubt.
+    findings: as (kind, detail). outdated: the listed position is older than our last execution. quiet: nothing was
+    executed for so long that every listing shows it, and no order of the symbol is in doubt.
     """
 
     lane: ClassVar[int] = VENUE
@@ -311,7 +311,7 @@ class OrdersReconciled(msgspec.Struct, frozen=True, kw_only=True):
 
     position: VenuePosition
     findings: tuple[tuple[str, str], ...]
-    requested_ns: int
+    outdated: bool
     quiet: bool
 
 

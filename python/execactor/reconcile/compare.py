@@ -80,15 +80,17 @@ class Verdict(StrEnum):
     CORRECT = "CORRECT"
 
 
-def judge_position(compared: PositionCompared, *, planned: bool, quiet: bool, persists: bool) -> Verdict:
+def judge_position(
+    compared: PositionCompared, *, planned: bool, outdated: bool, quiet: bool, persists: bool
+) -> Verdict:
     """An unknown position is adopted at once, because it needs a stop; any other difference must show twice.
 
-    planned: a plan of ours is being executed. quiet: nothing moved since the snapshot was asked for. persists: the
-    same difference was seen in the round before.
+    planned: a plan of ours is being executed. outdated: the listing is older than our last execution. quiet: nothing
+    moved for so long that a listing must show it. persists: the same difference was seen in the round before.
     """
     if compared.kind is None:
         return Verdict.FINE
-    if compared.kind is FindingKind.ORPHAN_POSITION and not planned and quiet:
+    if compared.kind is FindingKind.ORPHAN_POSITION and not planned and not outdated:
         return Verdict.ADOPT
     return Verdict.CORRECT if persists and quiet else Verdict.LOOK_AGAIN
 

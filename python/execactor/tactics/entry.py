@@ -14,7 +14,6 @@ from execactor.domain.side import Side
 from execactor.domain.signal import Signal
 from execactor.tactics.trade import Effect, TradeState, asking, cancelling, intent_of
 
-
 STALE = "the decision is stale"
 
 
@@ -113,6 +112,8 @@ def enter(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
         return state, []
     if now_ns >= state.expires_ns:
         return msgspec.structs.replace(state, withdrawn=STALE), []
+    if not state.may_enter:
+        return state, []
     order_type = OrderType.MARKET if plan.entry_price is None else OrderType.LIMIT
     intent = intent_of(
         state, Role.ENTRY, plan.side, order_type, now_ns=now_ns, quantity=plan.quantity, price=plan.entry_price

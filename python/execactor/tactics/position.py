@@ -134,8 +134,7 @@ def _fold(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, lis
         case FlatMode():
             return _without_entries(state, event.reason), []
         case EngineStateChanged():
-            blocked = event.state in (EngineState.PAUSED, EngineState.SAFE_MODE, EngineState.HALTED)
-            return (_without_entries(state, f"the engine is {event.state}: {event.reason}") if blocked else state), []
+            return _on_engine_state(state, event), []
         case Flatten():
             return msgspec.structs.replace(_on_flat(state, event.reason), hold_stops=True), []
         case FlatConfirmed():
@@ -148,6 +147,13 @@ def _fold(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, lis
             return _on_correction(state, event, now_ns)
         case VenuePositionSeen(quantity=quantity):
             return msgspec.structs.replace(state, venue_quantity=quantity, venue_quantity_ns=now_ns), []
+
+
+def _on_engine_state(state: TradeState, event: EngineStateChanged) -> TradeState:
+    state = msgspec.structs.replace(state, may_enter=event.state.takes_risk)
+    if event.state in (EngineState.PAUSED, EngineState.SAFE_MODE, EngineState.HALTED):
+        return _without_entries(state, f"the engine is {event.state}: {event.reason}")
+    return state
 
 
 def _on_mark(state: TradeState, event: MarkUpdate, now_ns: int) -> TradeState:
@@ -399,6 +405,7 @@ def _close_books(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effec
         prefix=state.prefix,
         position=Position(symbol=state.symbol),
         done=state.done,
+        may_enter=state.may_enter,
         mark=state.mark,
         venue_quantity=state.venue_quantity,
         venue_quantity_ns=state.venue_quantity_ns,

@@ -91,6 +91,7 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: the trade being made; queued: the one that starts when this one has ended. orders: this plan's, ended ones
     included, by client id. asked_ns: when a request was last made, by client id (cancels: "cancel:" + id).
+    may_enter: the engine takes risk; a plan waits until it does.
     done: keys of plans taken up before, with the hash of their body; such a key never enters again.
     venue_quantity: the position as the venue last stated it. Times are monotonic nanoseconds; 0 means never.
     """
@@ -109,6 +110,7 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
     fills: int = 0
     opened_ns: int = 0
     last_entry_fill_ns: int = 0
+    may_enter: bool = False
     withdrawn: str = ""
     exit_reason: str = ""
     hold_stops: bool = False
