@@ -39,7 +39,10 @@ Respond = Callable[[Answer | Lost], None]
 
 
 class Call(msgspec.Struct, kw_only=True):
-    """One request as received. method: as the venue log names it. authorise: raises VenueError."""
+    """One request as received. method: as the venue log names it. authorise: raises VenueError.
+
+    The desk fills in the rest.
+    """
 
     via: Literal["rest", "ws"]
     method: str
@@ -49,10 +52,7 @@ class Call(msgspec.Struct, kw_only=True):
     id: int = 0
     kind: str = ""
     client_id: str = ""
-
-    @property
-    def facts(self) -> dict[str, str]:
-        return {"kind": self.kind, "client_id": self.client_id, "symbol": self.params.get("symbol", "")}
+    facts: Mapping[str, str] = {}  # where a fault may be aimed
 
 
 class Desk:
@@ -70,6 +70,7 @@ class Desk:
         call.id = self._calls
         call.kind = operations.kind_of(call.operation, call.params)
         call.client_id = find_client_id(self._context, call.params) if call.operation.security == "signed" else ""
+        call.facts = {"kind": call.kind, "client_id": call.client_id, "symbol": call.params.get("symbol", "")}
         shown = {name: value for name, value in call.params.items() if name not in _SECRETS}
         self._record("request", {"id": call.id, "via": call.via, "method": call.method, "params": shown})
         answer = self._before(call)

@@ -262,10 +262,7 @@ class Exchange:
         ticks, lots = level
         symbol = order.symbol
         position = self.account.positions[symbol.name]
-        if order.reduce_only:
-            lots = min(lots, screening.closable_lots(position, symbol, order.sign))
-            if not lots:
-                return
+        assert not order.reduce_only or lots <= screening.closable_lots(position, symbol, order.sign)
         self.mischief.before_fill(order)
         now_ns, now_ms = self.now_ns(), self.now_ms()
         price, quantity = symbol.price(ticks), symbol.quantity(lots)

@@ -129,9 +129,11 @@ class Faults:
 
     def draw(self, name: str, *, kind: str = "", client_id: str = "", symbol: str = "") -> Mapping[str, Any] | None:
         """The fault's options when it strikes now, else None."""
+        habit = self._habits.get(name)
+        if habit is None and not self._ordered:
+            return None
         options = self._take_ordered(name, kind, client_id, symbol)
         if options is None:
-            habit = self._habits.get(name)
             if habit is None or (habit.kinds and kind not in habit.kinds) or self._rng.random() >= habit.chance:
                 return None
             options = dict(habit.options)

@@ -1,4 +1,4 @@
-"""Where the exchange lets faults and the kill switch reach into matching. `Calm` is a venue that behaves."""
+"""Where the exchange lets faults and the kill switch reach into matching."""
 
 from typing import NamedTuple, Protocol
 
@@ -27,19 +27,3 @@ class Mischief(Protocol):
 
     def sticks(self, algo: AlgoOrder) -> bool:
         """Whether this conditional order stays TRIGGERING for ever."""
-
-
-class Calm:
-    """No faults."""
-
-    def split(self, _order: Order, _lots: int) -> Split | None:
-        return None
-
-    def before_fill(self, _order: Order) -> None:
-        return None
-
-    def after_fill(self, _order: Order) -> None:
-        return None
-
-    def sticks(self, _algo: AlgoOrder) -> bool:
-        return False

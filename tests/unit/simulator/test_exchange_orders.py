@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from still_venue import StillVenue
 
-from execactor.simulator.market import MakerFill
+from execactor.simulator import Quirks
 
 CANCEL, QUERY = "DELETE /fapi/v1/order", "GET /fapi/v1/order"
 
@@ -170,14 +170,27 @@ def test_a_resting_reduce_only_order_never_turns_the_position() -> None:
     assert still.held == Decimal("0.050")
 
 
-def test_an_execution_larger_than_the_position_is_cut_for_reduce_only_orders() -> None:
+def test_two_reduce_only_orders_hit_at_once_never_turn_the_position() -> None:
+    still = StillVenue(quirks=Quirks(full_reduce_only_limit_blocks=False))
+    still.market(quantity="0.100")
+    still.limit("SELL", "0.100", "60100", reduceOnly="true", newClientOrderId="tp1")
+    still.limit("SELL", "0.100", "60200", reduceOnly="true", newClientOrderId="tp2")
+    still.move("60500")
+    assert still.held == 0
+    assert still.ok(QUERY, symbol="BTCUSDT", origClientOrderId="tp2")["status"] == "EXPIRED"
+
+
+def test_a_closing_order_in_parts_expires_when_another_hand_closes_first() -> None:
     still = StillVenue()
     still.market(quantity="0.100")
-    still.limit("SELL", "0.100", "60100", reduceOnly="true", newClientOrderId="tp")
-    order = still.exchange.orders.open()[0]
-    still.generated().maker_fills = [MakerFill(order.id, 100), MakerFill(order.id, 100)]
-    still.exchange.settle("BTCUSDT")
+    still.venue.faults.order("partial_fills", 1, {"parts": 2, "gap_ms": 10, "role": "exit"})
+    still.market("SELL", "0.100", reduceOnly="true", newClientOrderId="capi_exit_1")
+    still.market("SELL", str(still.held), newClientOrderId="manual")
+    still.clock.run(1)
     assert still.held == 0
+    order = still.ok(QUERY, symbol="BTCUSDT", origClientOrderId="capi_exit_1")
+    assert order["status"] == "EXPIRED"
+    assert 0 < Decimal(order["executedQty"]) < Decimal("0.1")
 
 
 def test_listings_show_open_orders_only_and_history_shows_all() -> None:
