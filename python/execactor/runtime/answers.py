@@ -4,9 +4,9 @@ import logging
 from typing import Any
 
 import pykka
-from pykka._envelope import Envelope
 
 from execactor.runtime.dead_letters import Reason
+from execactor.runtime.mailbox import Addressed
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +31,11 @@ def answer_error(future: pykka.Future[Any], exc: BaseException) -> None:
         logger.warning("An answer came too late", exc_info=True)
 
 
-def answer_lost(envelope: Envelope[Any], ref: object, reason: Reason, cause: BaseException | None = None) -> None:
+def answer_lost(letter: Addressed, ref: object, reason: Reason, cause: BaseException | None = None) -> None:
     """Tell the asker, if there is one, that the actor `ref` will not handle the message."""
-    if envelope.reply_to is None:
+    if letter.reply_to is None:
         return
-    kind = type(envelope.message).__qualname__
+    kind = type(letter.message).__qualname__
     error: Exception
     if reason == "dropped":
         error = MessageDropped(f"{ref} had no room for this {kind}")
@@ -44,4 +44,4 @@ def answer_lost(envelope: Envelope[Any], ref: object, reason: Reason, cause: Bas
     else:
         error = pykka.ActorDeadError(f"{ref} did not answer this {kind}: {reason}")
     error.__cause__ = cause
-    answer_error(envelope.reply_to, error)
+    answer_error(letter.reply_to, error)

@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pykka
-from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from execactor.runtime.answers import answer, answer_error, answer_lost
 from execactor.runtime.dead_letters import DeadLetter, Reason
-from execactor.runtime.mailbox import Lane, Mailbox, known_lanes, lane_of
+from execactor.runtime.mailbox import Addressed, Lane, Letter, Mailbox, known_lanes, lane_of
 from execactor.runtime.recovery import Phase, Recovery
 from execactor.runtime.ref import LoopRef
 from execactor.runtime.tasks import OwnedTasks
@@ -88,7 +87,7 @@ class Cell:
         self._dispatcher = system.dispatcher
         self._timers: Timers | None = None
         self._tasks: OwnedTasks | None = None
-        self._in_flight: tuple[asyncio.Task[Any], Envelope[Any]] | None = None
+        self._in_flight: tuple[asyncio.Task[Any], Addressed] | None = None
         self._recovery: Recovery | None = None
 
     @property
@@ -100,7 +99,7 @@ class Cell:
     @property
     def tasks(self) -> OwnedTasks:
         if self._tasks is None:
-            self._tasks = OwnedTasks(self._dispatcher.loop, lambda message: self.put(Envelope(message)), self.crash)
+            self._tasks = OwnedTasks(self._dispatcher.loop, lambda message: self.put(Letter(message)), self.crash)
         return self._tasks
 
     # Birth
@@ -143,21 +142,21 @@ class Cell:
 
     # The inbox, as pykka knows it
 
-    def put(self, envelope: Envelope[Any]) -> None:
+    def put(self, letter: Addressed) -> None:
         """Queue a message, from any thread.
 
         Raises TypeError when its class names no valid lane, and ActorDeadError when the system's loop is closed.
         """
-        lane = known_lanes.get(type(envelope.message))
+        lane = known_lanes.get(type(letter.message))
         if lane is None:
-            lane = lane_of(envelope.message)
+            lane = lane_of(letter.message)
         dispatcher = self._dispatcher
         if get_ident() != dispatcher.thread_id:
-            self.on_dispatcher(functools.partial(self._put_posted, envelope))
+            self.on_dispatcher(functools.partial(self._put_posted, letter))
         elif self.phase is _STOPPED:
-            self.lose(envelope, "undeliverable")
+            self.lose(letter, "undeliverable")
         else:
-            dropped = self.mailbox.push(envelope, lane)
+            dropped = self.mailbox.push(letter, lane)
             if self.phase is _READY:
                 if lane <= _URGENT:
                     if not self.in_hot:
@@ -167,24 +166,24 @@ class Cell:
             if dropped is not None:
                 self.lose(dropped, "dropped")
 
-    def _put_posted(self, envelope: Envelope[Any]) -> None:
+    def _put_posted(self, letter: Addressed) -> None:
         try:
-            self.put(envelope)
+            self.put(letter)
         except Exception as exc:
             # The class's merge() or conflation_key() failed, and the sender has gone on.
             logger.exception("%s could not take a message", self.ref)
-            self.lose(envelope, "failed", exc)
+            self.lose(letter, "failed", exc)
 
-    def get(self) -> Envelope[Any]:
+    def get(self) -> NoReturn:
         raise RuntimeError("A LoopActor's mailbox is served by its dispatcher; nobody else may take from it")
 
     def empty(self) -> bool:
         return self.mailbox.pending() is None
 
-    def refuse(self, envelope: Envelope[Any]) -> None:
+    def refuse(self, letter: Addressed) -> None:
         """Account for a message to the dead actor, from any thread. Whoever waits for an answer is told at once."""
-        answer_lost(envelope, self.ref, "undeliverable")
-        bury = functools.partial(self._bury, envelope.message, "undeliverable", None)
+        answer_lost(letter, self.ref, "undeliverable")
+        bury = functools.partial(self._bury, letter.message, "undeliverable", None)
         if self._dispatcher.on_own_thread or not self._dispatcher.post(bury):
             bury()
 
@@ -205,27 +204,27 @@ class Cell:
         assert actor is not None
         handled = 0
         while handled < limit:
-            envelope = take()
-            if envelope is None:
+            letter = take()
+            if letter is None:
                 break
-            if type(envelope) is Tick and not envelope.claim():
+            if type(letter) is Tick and not letter.claim():
                 continue
             handled += 1
             self.processed += 1
-            message = envelope.message
+            message = letter.message
             try:
                 receive = actor._handle_receive if type(message) in _PYKKA_MESSAGES else actor.on_receive
                 response = receive(message)
             except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - a handler may raise anything
-                self._failed(envelope, exc)
+                self._failed(letter, exc)
             except BaseException as exc:
-                self.lose(envelope, "failed", exc)
+                self.lose(letter, "failed", exc)
                 raise
             else:
                 if type(response) is CoroutineType:
-                    self._suspend(envelope, response)
-                elif envelope.reply_to is not None:
-                    answer(envelope.reply_to, response)
+                    self._suspend(letter, response)
+                elif letter.reply_to is not None:
+                    answer(letter.reply_to, response)
             if self.phase is not _READY or must_yield():
                 break
         return handled
@@ -253,9 +252,9 @@ class Cell:
             self.crash(exc, instance_ran=False)
         return 1
 
-    def _suspend(self, envelope: Envelope[Any], handler: "CoroutineType[Any, Any, Any]") -> None:
-        task = self._dispatcher.loop.create_task(handler, name=f"{self.name} {type(envelope.message).__qualname__}")
-        self._in_flight = (task, envelope)
+    def _suspend(self, letter: Addressed, handler: "CoroutineType[Any, Any, Any]") -> None:
+        task = self._dispatcher.loop.create_task(handler, name=f"{self.name} {type(letter.message).__qualname__}")
+        self._in_flight = (task, letter)
         self.phase = Phase.SUSPENDED
         task.add_done_callback(self._resume)
 
@@ -263,16 +262,16 @@ class Cell:
         exc = asyncio.CancelledError() if task.cancelled() else task.exception()
         if self._in_flight is None or self._in_flight[0] is not task:
             return  # the actor restarted or stopped meanwhile, which accounted for the message
-        envelope = self._in_flight[1]
+        letter = self._in_flight[1]
         self._in_flight = None
         self.phase = _READY
         if exc is None:
-            if envelope.reply_to is not None:
-                answer(envelope.reply_to, task.result())
+            if letter.reply_to is not None:
+                answer(letter.reply_to, task.result())
         elif isinstance(exc, (Exception, asyncio.CancelledError)):
-            self._failed(envelope, exc)
+            self._failed(letter, exc)
         else:
-            self.lose(envelope, "failed", exc)
+            self.lose(letter, "failed", exc)
             self._stop_everything(exc)
         wants_hot = self.wants()
         if wants_hot is not None:
@@ -280,16 +279,16 @@ class Cell:
 
     # Failure and end
 
-    def _failed(self, envelope: Envelope[Any], exc: BaseException) -> None:
-        if envelope.reply_to is None:
-            self.crash(exc, envelope)
+    def _failed(self, letter: Addressed, exc: BaseException) -> None:
+        if letter.reply_to is None:
+            self.crash(exc, letter)
             return
         # As in pykka, the exception of an ask belongs to the asker.
         logger.info("Exception returned from %s to caller:", self.ref, exc_info=exc)
-        answer_error(envelope.reply_to, exc)
+        answer_error(letter.reply_to, exc)
 
-    def crash(self, exc: BaseException, envelope: Envelope[Any] | None = None, *, instance_ran: bool = True) -> None:
-        """The actor failed, at `envelope` or by itself: restart it, or stop it for good and escalate.
+    def crash(self, exc: BaseException, letter: Addressed | None = None, *, instance_ran: bool = True) -> None:
+        """The actor failed, at `letter` or by itself: restart it, or stop it for good and escalate.
 
         instance_ran: whether the failing instance had started, so that its `on_failure` is due.
         """
@@ -299,7 +298,7 @@ class Cell:
             return
         if self._recovery is None:
             self._recovery = Recovery(self)
-        self._recovery.begin(exc, envelope or self._withdraw(), instance_ran=instance_ran)
+        self._recovery.begin(exc, letter or self._withdraw(), instance_ran=instance_ran)
 
     def stop(self) -> None:
         """Stop now: what is queued, and the message of a suspended handler, become dead letters."""
@@ -340,33 +339,33 @@ class Cell:
 
     def clear(self) -> None:
         """Empty the mailbox of the stopped actor. A second stop that waits there is answered, not lost."""
-        while (envelope := self.mailbox.pop()) is not None:
-            if type(envelope.message) is _ActorStop:
-                if envelope.reply_to is not None:
-                    answer(envelope.reply_to, None)
-            elif type(envelope) is not Tick:
-                self.lose(envelope, "stopped")
+        while (letter := self.mailbox.pop()) is not None:
+            if type(letter.message) is _ActorStop:
+                if letter.reply_to is not None:
+                    answer(letter.reply_to, None)
+            elif type(letter) is not Tick:
+                self.lose(letter, "stopped")
         self.actor = None
 
-    def lose(self, envelope: Envelope[Any], reason: Reason, exc: BaseException | None = None) -> None:
+    def lose(self, letter: Addressed, reason: Reason, exc: BaseException | None = None) -> None:
         """Turn a message into a dead letter; whoever waits for its answer gets an error at once."""
-        if type(envelope) is Tick:
-            envelope.claim()
-        answer_lost(envelope, self.ref, reason, exc)
-        self._bury(envelope.message, reason, exc)
+        if type(letter) is Tick:
+            letter.claim()
+        answer_lost(letter, self.ref, reason, exc)
+        self._bury(letter.message, reason, exc)
 
     def _bury(self, message: Any, reason: Reason, exc: BaseException | None) -> None:
         if type(message) is not _ActorStop:
             trace = None if exc is None else "".join(traceback.format_exception(exc))
             self.system.dead_letters.record(DeadLetter(self.name, message, reason, trace))
 
-    def _withdraw(self) -> Envelope[Any] | None:
+    def _withdraw(self) -> Addressed | None:
         if self._in_flight is None:
             return None
-        task, envelope = self._in_flight
+        task, letter = self._in_flight
         self._in_flight = None
         task.cancel()
-        return envelope
+        return letter
 
     def _stop_everything(self, exc: BaseException) -> None:
         logger.critical("%r in %s. Stopping all actors.", exc, self.ref, exc_info=exc)

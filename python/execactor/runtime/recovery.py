@@ -2,11 +2,10 @@
 
 import enum
 import logging
-from typing import TYPE_CHECKING, Any
-
-from pykka._envelope import Envelope
+from typing import TYPE_CHECKING
 
 from execactor.runtime.clock import TimerHandle
+from execactor.runtime.mailbox import Addressed, Letter
 from execactor.runtime.supervisor import RestartHistory
 
 if TYPE_CHECKING:
@@ -29,14 +28,10 @@ class Phase(enum.Enum):
     STOPPED = enum.auto()
 
 
-class RetriedEnvelope(Envelope[Any]):
+class RetriedLetter(Letter, gc=False, kw_only=True):
     """A message that the restarted actor handles before any other."""
 
-    __slots__ = ("attempts",)
-
-    def __init__(self, message: Any, attempts: int) -> None:
-        super().__init__(message)
-        self.attempts = attempts
+    attempts: int
 
 
 class Recovery:
@@ -50,12 +45,12 @@ class Recovery:
         self._cause: BaseException | None = None
         self._backoff: TimerHandle | None = None
 
-    def begin(self, exc: BaseException, envelope: Envelope[Any] | None, *, instance_ran: bool) -> None:
-        """Deal with a failure. `envelope` is the message it happened at, or that was interrupted by it."""
+    def begin(self, exc: BaseException, letter: Addressed | None, *, instance_ran: bool) -> None:
+        """Deal with a failure. `letter` is the message it happened at, or that was interrupted by it."""
         cell = self._cell
         now_ns = cell.system.clock.monotonic_ns()
         delay_ns = self._history.next_delay_ns(now_ns)
-        given_up = envelope is not None and not self._set_aside(envelope, exc, again=delay_ns is not None)
+        given_up = letter is not None and not self._set_aside(letter, exc, again=delay_ns is not None)
         if delay_ns is None:
             cell.retire()
         if instance_ran:
@@ -91,14 +86,14 @@ class Recovery:
             self._backoff.cancel()
             self._backoff = None
 
-    def _set_aside(self, envelope: Envelope[Any], exc: BaseException, *, again: bool) -> bool:
+    def _set_aside(self, letter: Addressed, exc: BaseException, *, again: bool) -> bool:
         """Queue the message for the next instance if its class says so, else lose it; False when it is given up."""
-        retries = bool(getattr(type(envelope.message), "retry_after_restart", False)) and envelope.reply_to is None
-        attempts = envelope.attempts if type(envelope) is RetriedEnvelope else 1
+        retries = bool(getattr(type(letter.message), "retry_after_restart", False)) and letter.reply_to is None
+        attempts = letter.attempts if type(letter) is RetriedLetter else 1
         if again and retries and attempts < MAX_ATTEMPTS:
-            self._cell.mailbox.push_front(RetriedEnvelope(envelope.message, attempts + 1))
+            self._cell.mailbox.push_front(RetriedLetter(letter.message, attempts=attempts + 1))
             return True
-        self._cell.lose(envelope, "failed", exc)
+        self._cell.lose(letter, "failed", exc)
         return not retries
 
     def _restart_is_due(self) -> None:

@@ -4,10 +4,10 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pykka
-from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from execactor.runtime.future import derived_future, refuse_to_block
+from execactor.runtime.mailbox import Letter
 from execactor.runtime.recovery import Phase
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class LoopRef(pykka.ActorRef[A]):
         """Queue a message and go on. Raises ActorDeadError, leaving a dead letter, when the actor is dead."""
         cell = self._cell
         if cell.phase is _STOPPED:
-            cell.refuse(Envelope(message))
+            cell.refuse(Letter(message))
             raise pykka.ActorDeadError(f"{self} not found")
-        cell.put(Envelope(message))
+        cell.put(Letter(message))
 
     @overload
     def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
@@ -65,12 +65,12 @@ class LoopRef(pykka.ActorRef[A]):
         future = self.actor_class._create_future()
         cell = self._cell
         if cell.phase is _STOPPED or cell.system.loop.is_closed():
-            cell.refuse(Envelope(message, reply_to=future))
+            cell.refuse(Letter(message, reply_to=future))
         else:
             if block:
                 refuse_to_block("A blocking ask or stop")
             try:
-                cell.put(Envelope(message, reply_to=future))
+                cell.put(Letter(message, reply_to=future))
             except pykka.ActorDeadError:
                 future.set_exception()
         return future.get(timeout=timeout) if block else future

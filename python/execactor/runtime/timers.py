@@ -1,12 +1,11 @@
 """Messages an actor sends to itself later."""
 
+import functools
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from pykka._envelope import Envelope
-
 from execactor.runtime.clock import Clock, TimerHandle
-from execactor.runtime.mailbox import lane_of
+from execactor.runtime.mailbox import Addressed, Letter, lane_of
 
 
 class _Timer:
@@ -22,19 +21,11 @@ class _Timer:
         self.queued = False
 
 
-class Tick(Envelope[Any]):
+class Tick(Letter, gc=False, kw_only=True):
     """A timer's message on its way through the mailbox; void once the timer is cancelled."""
 
-    __slots__ = ("_timer", "_timers")
-
-    def __init__(self, timer: _Timer, timers: "Timers") -> None:
-        super().__init__(timer.message)
-        self._timer = timer
-        self._timers = timers
-
-    def claim(self) -> bool:
-        """Take the tick out of the queue; returns whether it still counts."""
-        return self._timers._claim(self._timer)
+    claim: Callable[[], bool]
+    """Takes the tick out of the queue; tells whether it still counts."""
 
 
 class Timers:
@@ -46,7 +37,7 @@ class Timers:
 
     __slots__ = ("_by_key", "_clock", "_enqueue")
 
-    def __init__(self, clock: Clock, enqueue: Callable[[Envelope[Any]], object]) -> None:
+    def __init__(self, clock: Clock, enqueue: Callable[[Addressed], object]) -> None:
         self._clock = clock
         self._enqueue = enqueue
         self._by_key: dict[Hashable, _Timer] = {}
@@ -99,7 +90,7 @@ class Timers:
             self._arm(timer)
         if not timer.queued:
             timer.queued = True
-            self._enqueue(Tick(timer, self))
+            self._enqueue(Tick(timer.message, claim=functools.partial(self._claim, timer)))
 
     def _claim(self, timer: _Timer) -> bool:
         timer.queued = False
