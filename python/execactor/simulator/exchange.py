@@ -124,7 +124,7 @@ class Exchange:
             return
         part, order.parts = order.parts[0], order.parts[1:]
         self.outbox.burst()
-        self._take(order, min(part, order.remaining))
+        self._take(order, part if order.parts else order.remaining)
         if not order.parts:
             self._rest_or_expire(order)
         self.settle(order.symbol.name)
@@ -247,7 +247,7 @@ class Exchange:
         if not order.is_open:
             return
         position = self.account.positions[order.symbol.name]
-        if order.reduce_only and not screening.closable_lots(position, order.symbol, order.sign):
+        if order.reduce_only and order.remaining > screening.closable_lots(position, order.symbol, order.sign):
             order.expiry_reason = 4
             self._end(order, "EXPIRED")
             return

@@ -95,7 +95,8 @@ class GeneratedMarket(Market):
 
     def rest(self, order_id: int, sign: int, ticks: int, lots: int) -> None:
         self._own[order_id] = (sign, ticks)
-        self._limit_order(order_id, _ACCOUNT, sign, ticks, lots)
+        resting = self._limit_order(order_id, _ACCOUNT, sign, ticks, lots)
+        assert resting == lots, f"order {order_id} was to rest at {ticks} but would take"
 
     def remove(self, order_id: int) -> int:
         place = self._own.pop(order_id, None)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from execactor.simulator.account import ZERO, Account
+from execactor.simulator.account import ZERO, Account, cents
 from execactor.simulator.orders import OrderRequest, Orders
 
 
@@ -58,4 +58,4 @@ class Margin:
     def _requirement(self, symbol: str, bids: Decimal, asks: Decimal) -> Decimal:
         position = self._account.positions[symbol]
         held = position.quantity * position.entry_price
-        return max(abs(held + bids), abs(held - asks)) / position.leverage
+        return cents(max(abs(held + bids), abs(held - asks)) / position.leverage)
