@@ -12,6 +12,7 @@ import pykka
 
 from execactor import assembly, config
 from execactor.actors.account import AccountStatus, Begin
+from execactor.actors.context import Tap
 from execactor.actors.position import Describe, PositionView
 from execactor.assembly import Assembly
 from execactor.config import Config, Credentials
@@ -39,6 +40,7 @@ from execactor.performance import Performance
 from execactor.risk.kill_switch import Stage
 from execactor.runtime import Clock, SystemClock
 from execactor.runtime.future import as_awaitable
+from execactor.store.journal import Journal
 from execactor.store.lock import HALT_MARKER
 from execactor.store.records import ExecutionBooked, OrderChanged, Record
 from execactor.venues.port import Venue
@@ -330,6 +332,17 @@ class Engine:
     def fills(self) -> list[Fill]:
         """Every fill in the journal, oldest first."""
         return list(self._fills)
+
+    @property
+    def journal(self) -> Journal:
+        """What the running engine wrote down, for reading. Raises ExecactorError while it does not run."""
+        return self._running().context.journal
+
+    def on_record(self, tap: Tap) -> Callable[[], None]:
+        """Call `tap` with each journal record from now on, as it is written; returns what ends that."""
+        taps = self._running().context.taps
+        taps.append(tap)
+        return lambda: taps.remove(tap)
 
     async def status(self) -> dict[str, Any]:
         """What `execactor status` shows."""

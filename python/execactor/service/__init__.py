@@ -1,0 +1,1 @@
+"""What people and operators use: the command line, its logging, and the demo."""
