@@ -249,11 +249,7 @@ impl Book {
             Side::Sell => (&self.bids, 1),
         };
         let walk = ladder.walk(lots);
-        Vwap {
-            filled_lots: walk.filled,
-            notional: walk.notional * i128::from(sign),
-            worst_ticks: walk.worst * sign,
-        }
+        Vwap { filled_lots: walk.filled, notional: walk.notional * i128::from(sign), worst_ticks: walk.worst * sign }
     }
 
     /// Bids as (ticks, lots), best first.
@@ -309,12 +305,9 @@ impl Book {
         self.bids.settle();
         self.asks.settle();
         self.bbo = match (self.bids.best(), self.asks.best()) {
-            (Some((bid, bid_lots)), Some((ask, ask_lots))) => Some(Bbo {
-                bid_ticks: bid,
-                bid_lots,
-                ask_ticks: -ask,
-                ask_lots,
-            }),
+            (Some((bid, bid_lots)), Some((ask, ask_lots))) => {
+                Some(Bbo { bid_ticks: bid, bid_lots, ask_ticks: -ask, ask_lots })
+            }
             _ => None,
         };
     }

@@ -61,11 +61,7 @@ impl Scale {
         if decimals > MAX_DECIMALS {
             return Err(DecimalError::Overflow);
         }
-        let multiple = Self {
-            multiple: 1,
-            decimals,
-        }
-        .parse(unit.as_bytes())?;
+        let multiple = Self { multiple: 1, decimals }.parse(unit.as_bytes())?;
         if whole.is_empty() || multiple == 0 {
             return Err(DecimalError::Malformed);
         }
@@ -147,8 +143,5 @@ fn count_digits(text: &[u8]) -> usize {
 }
 
 fn push_digit(number: i64, digit: u8) -> Result<i64, DecimalError> {
-    number
-        .checked_mul(10)
-        .and_then(|number| number.checked_add(i64::from(digit - b'0')))
-        .ok_or(DecimalError::Overflow)
+    number.checked_mul(10).and_then(|number| number.checked_add(i64::from(digit - b'0'))).ok_or(DecimalError::Overflow)
 }

@@ -77,11 +77,7 @@ impl Histogram {
     /// Mean of the values, exact before its last rounding; 0 when empty.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        if self.count == 0 {
-            0.0
-        } else {
-            self.sum as f64 / self.count as f64
-        }
+        if self.count == 0 { 0.0 } else { self.sum as f64 / self.count as f64 }
     }
 
     /// Adds all of another histogram's values.
@@ -131,18 +127,11 @@ mod tests {
     #[test]
     fn a_bucket_holds_its_bounds_and_is_narrower_than_a_thousandth() {
         for bits in 0..64 {
-            for value in [
-                1u64 << bits,
-                (1 << bits) + (1 << bits) / 3,
-                (2u64 << bits).wrapping_sub(1),
-            ] {
+            for value in [1u64 << bits, (1 << bits) + (1 << bits) / 3, (2u64 << bits).wrapping_sub(1)] {
                 let top = highest(bucket(value));
                 assert!(top >= value && bucket(top) == bucket(value), "{value}");
                 assert!(top - value <= value / 1024, "{value} reported as {top}");
-                assert!(
-                    top == u64::MAX || bucket(top + 1) == bucket(value) + 1,
-                    "{value}"
-                );
+                assert!(top == u64::MAX || bucket(top + 1) == bucket(value) + 1, "{value}");
             }
         }
         assert_eq!((bucket(0), highest(0)), (0, 0));
@@ -152,8 +141,7 @@ mod tests {
     fn percentiles_of_one_to_a_thousand_are_themselves() {
         let mut histogram = Histogram::new();
         (1..=1000).for_each(|value| histogram.record(value));
-        let percentiles =
-            [0.0, 0.1, 50.0, 99.0, 99.9, 100.0, f64::NAN].map(|q| histogram.percentile(q));
+        let percentiles = [0.0, 0.1, 50.0, 99.0, 99.9, 100.0, f64::NAN].map(|q| histogram.percentile(q));
         assert_eq!(percentiles, [1, 1, 500, 990, 999, 1000, 1]);
         assert_eq!((histogram.count(), histogram.max()), (1000, 1000));
         assert!((histogram.mean() - 500.5).abs() < f64::EPSILON);
@@ -161,25 +149,17 @@ mod tests {
 
     #[test]
     fn merging_is_recording_both_and_reset_is_a_new_one() {
-        let (mut left, mut right, mut both) =
-            (Histogram::new(), Histogram::new(), Histogram::new());
+        let (mut left, mut right, mut both) = (Histogram::new(), Histogram::new(), Histogram::new());
         for value in 1..5000 {
             if value % 3 == 0 {
                 left.record(value * value);
             } else {
                 right.record(value * 7);
             }
-            both.record(if value % 3 == 0 {
-                value * value
-            } else {
-                value * 7
-            });
+            both.record(if value % 3 == 0 { value * value } else { value * 7 });
         }
         left.merge(&right);
-        assert_eq!(
-            (left.count, left.sum, left.max),
-            (both.count, both.sum, both.max)
-        );
+        assert_eq!((left.count, left.sum, left.max), (both.count, both.sum, both.max));
         assert_eq!(left.counts, both.counts);
         left.reset();
         assert_eq!((left.percentile(99.0), left.count(), left.max()), (0, 0, 0));
@@ -190,10 +170,7 @@ mod tests {
         let mut histogram = Histogram::new();
         histogram.record(0);
         histogram.record(u64::MAX);
-        assert_eq!(
-            (histogram.percentile(50.0), histogram.percentile(100.0)),
-            (0, u64::MAX)
-        );
+        assert_eq!((histogram.percentile(50.0), histogram.percentile(100.0)), (0, u64::MAX));
         assert_eq!(Histogram::new().percentile(50.0), 0);
     }
 }

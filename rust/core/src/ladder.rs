@@ -238,18 +238,20 @@ impl Ladder {
         }
     }
 
-    /// Moves the window so that `key` lies a quarter below its upper end.
+    /// Moves the window so that `key` lies about a quarter below its upper end.
     #[cold]
     fn recentre(&mut self, key: i64) {
+        let base = (key & !(WORD - 1)) - ((self.width() / 4 * 3) & !(WORD - 1));
         if self.ring.is_empty() {
             self.ring = vec![0; self.window];
             self.occupied = vec![0; self.window / 64];
+        } else if base == self.base {
+            return;
         } else {
             self.recentres += 1;
+            // Moving down happens only when everything above `key` is empty, so levels leave at the lower end alone.
+            self.move_to_cold(self.base..base.min(self.base + self.width()));
         }
-        let (old, base) = (self.base, (key - self.width() / 4 * 3) & !(WORD - 1));
-        // Moving down happens only when everything above `key` is empty, so levels leave at the lower end alone.
-        self.move_to_cold(old..base.min(old + self.width()));
         self.base = base;
         self.take_from_cold();
     }

@@ -99,22 +99,16 @@ pub enum MatchingError {
 impl fmt::Display for MatchingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DuplicateOrder(id) => write!(
-                f,
-                "order_id {id} already rests in the book; use a new id or amend it"
-            ),
-            Self::UnknownOrder(id) => write!(
-                f,
-                "order_id {id} does not rest in the book; it was filled, cancelled or never placed"
-            ),
-            Self::Ticks(ticks) => write!(
-                f,
-                "ticks must be from 1 to {LIMIT}, got {ticks}; divide the price by the tick size"
-            ),
-            Self::Lots(lots) => write!(
-                f,
-                "lots must be from 1 to {LIMIT}, got {lots}; divide the quantity by the step size"
-            ),
+            Self::DuplicateOrder(id) => write!(f, "order_id {id} already rests in the book; use a new id or amend it"),
+            Self::UnknownOrder(id) => {
+                write!(f, "order_id {id} does not rest in the book; it was filled, cancelled or never placed")
+            }
+            Self::Ticks(ticks) => {
+                write!(f, "ticks must be from 1 to {LIMIT}, got {ticks}; divide the price by the tick size")
+            }
+            Self::Lots(lots) => {
+                write!(f, "lots must be from 1 to {LIMIT}, got {lots}; divide the quantity by the step size")
+            }
         }
     }
 }
@@ -167,11 +161,7 @@ impl MatchingBook {
     ///
     /// # Errors
     /// `DuplicateOrder`, `Ticks`, `Lots`.
-    pub fn limit(
-        &mut self,
-        order: NewOrder,
-        time_in_force: TimeInForce,
-    ) -> Result<Outcome, MatchingError> {
+    pub fn limit(&mut self, order: NewOrder, time_in_force: TimeInForce) -> Result<Outcome, MatchingError> {
         check_ticks(order.ticks)?;
         check_lots(order.lots)?;
         if self.places.contains_key(&order.id) {
@@ -179,42 +169,25 @@ impl MatchingBook {
         }
         let rejected = match time_in_force {
             TimeInForce::PostOnly => self.marketable(order.side, order.ticks, 1) > 0,
-            TimeInForce::Fok => {
-                self.marketable(order.side, order.ticks, order.lots) < i128::from(order.lots)
-            }
+            TimeInForce::Fok => self.marketable(order.side, order.ticks, order.lots) < i128::from(order.lots),
             TimeInForce::Gtc | TimeInForce::Ioc => false,
         };
         if rejected {
-            return Ok(Outcome {
-                rejected,
-                ..Outcome::default()
-            });
+            return Ok(Outcome { rejected, ..Outcome::default() });
         }
         let (fills, left) = self.take(order.side, order.lots, Some(order.ticks));
         let rests = left > 0 && time_in_force != TimeInForce::Ioc;
         if rests {
-            self.rest(NewOrder {
-                lots: left,
-                ..order
-            });
+            self.rest(NewOrder { lots: left, ..order });
         }
-        Ok(Outcome {
-            fills,
-            resting: if rests { left } else { 0 },
-            rejected,
-        })
+        Ok(Outcome { fills, resting: if rests { left } else { 0 }, rejected })
     }
 
     /// Takes up to `lots` at any price, or at no worse than `limit`; returns the fills and the lots left over.
     ///
     /// # Errors
     /// `Ticks`, `Lots`.
-    pub fn market(
-        &mut self,
-        side: Side,
-        lots: i64,
-        limit: Option<i64>,
-    ) -> Result<(Vec<Fill>, i64), MatchingError> {
+    pub fn market(&mut self, side: Side, lots: i64, limit: Option<i64>) -> Result<(Vec<Fill>, i64), MatchingError> {
         check_lots(lots)?;
         limit.map_or(Ok(()), check_ticks)?;
         Ok(self.take(side, lots, limit))
@@ -234,10 +207,7 @@ impl MatchingBook {
     pub fn amend(&mut self, id: u64, ticks: i64, lots: i64) -> Result<Outcome, MatchingError> {
         check_ticks(ticks)?;
         check_lots(lots)?;
-        let place = *self
-            .places
-            .get(&id)
-            .ok_or(MatchingError::UnknownOrder(id))?;
+        let place = *self.places.get(&id).ok_or(MatchingError::UnknownOrder(id))?;
         let slot = &mut self.slots[place as usize];
         let Slot { owner, side, .. } = *slot;
         if slot.ticks == ticks && lots <= slot.lots {
@@ -246,50 +216,24 @@ impl MatchingBook {
             if let Some(queue) = self.side_mut(side).get_mut(&ticks) {
                 queue.lots -= i128::from(shrunk);
             }
-            return Ok(Outcome {
-                resting: lots,
-                ..Outcome::default()
-            });
+            return Ok(Outcome { resting: lots, ..Outcome::default() });
         }
         self.cancel(id);
-        self.limit(
-            NewOrder {
-                id,
-                owner,
-                side,
-                ticks,
-                lots,
-            },
-            TimeInForce::Gtc,
-        )
+        self.limit(NewOrder { id, owner, side, ticks, lots }, TimeInForce::Gtc)
     }
 
     /// Best bid and best ask in ticks.
     #[must_use]
     pub fn best(&self) -> (Option<i64>, Option<i64>) {
-        (
-            self.bids.last_key_value().map(|(ticks, _)| *ticks),
-            self.asks.first_key_value().map(|(ticks, _)| *ticks),
-        )
+        (self.bids.last_key_value().map(|(ticks, _)| *ticks), self.asks.first_key_value().map(|(ticks, _)| *ticks))
     }
 
     /// Up to `limit` levels of the orders of one side as (ticks, lots), best first.
     #[must_use]
     pub fn depth(&self, side: Side, limit: usize) -> Vec<(i64, i64)> {
         match side {
-            Side::Buy => self
-                .bids
-                .iter()
-                .rev()
-                .take(limit)
-                .map(|(ticks, queue)| (*ticks, queue.shown()))
-                .collect(),
-            Side::Sell => self
-                .asks
-                .iter()
-                .take(limit)
-                .map(|(ticks, queue)| (*ticks, queue.shown()))
-                .collect(),
+            Side::Buy => self.bids.iter().rev().take(limit).map(|(ticks, queue)| (*ticks, queue.shown())).collect(),
+            Side::Sell => self.asks.iter().take(limit).map(|(ticks, queue)| (*ticks, queue.shown())).collect(),
         }
     }
 
@@ -297,11 +241,7 @@ impl MatchingBook {
     #[must_use]
     pub fn order(&self, id: u64) -> Option<Resting> {
         let slot = self.slots[*self.places.get(&id)? as usize];
-        Some(Resting {
-            side: slot.side,
-            ticks: slot.ticks,
-            lots: slot.lots,
-        })
+        Some(Resting { side: slot.side, ticks: slot.ticks, lots: slot.lots })
     }
 
     /// Number of resting orders.
@@ -355,12 +295,7 @@ impl MatchingBook {
             };
             let maker = &mut self.slots[queue.oldest as usize];
             let lots = maker.lots.min(left);
-            fills.push(Fill {
-                maker_id: maker.id,
-                maker_owner: maker.owner,
-                ticks,
-                lots,
-            });
+            fills.push(Fill { maker_id: maker.id, maker_owner: maker.owner, ticks, lots });
             left -= lots;
             maker.lots -= lots;
             let (id, gone, maker_side) = (maker.id, maker.lots == 0, maker.side);
@@ -376,26 +311,9 @@ impl MatchingBook {
 
     /// Appends an order to its level's queue.
     fn rest(&mut self, order: NewOrder) {
-        let NewOrder {
-            id,
-            owner,
-            side,
-            ticks,
-            lots,
-        } = order;
-        let ahead = self
-            .side_mut(side)
-            .get(&ticks)
-            .map_or(NONE, |queue| queue.newest);
-        let slot = Slot {
-            id,
-            owner,
-            side,
-            ticks,
-            lots,
-            older: ahead,
-            newer: NONE,
-        };
+        let NewOrder { id, owner, side, ticks, lots } = order;
+        let ahead = self.side_mut(side).get(&ticks).map_or(NONE, |queue| queue.newest);
+        let slot = Slot { id, owner, side, ticks, lots, older: ahead, newer: NONE };
         let place = self.free.pop().unwrap_or(self.slots.len() as u32);
         match self.slots.get_mut(place as usize) {
             Some(free) => *free = slot,
@@ -404,11 +322,7 @@ impl MatchingBook {
         if ahead != NONE {
             self.slots[ahead as usize].newer = place;
         }
-        let queue = self.side_mut(side).entry(ticks).or_insert(Queue {
-            oldest: place,
-            newest: place,
-            lots: 0,
-        });
+        let queue = self.side_mut(side).entry(ticks).or_insert(Queue { oldest: place, newest: place, lots: 0 });
         queue.newest = place;
         queue.lots += i128::from(lots);
         self.places.insert(id, place);
@@ -450,17 +364,9 @@ fn reaches(side: Side, limit: Option<i64>, ticks: i64) -> bool {
 }
 
 fn check_ticks(ticks: i64) -> Result<(), MatchingError> {
-    if (1..=LIMIT).contains(&ticks) {
-        Ok(())
-    } else {
-        Err(MatchingError::Ticks(ticks))
-    }
+    if (1..=LIMIT).contains(&ticks) { Ok(()) } else { Err(MatchingError::Ticks(ticks)) }
 }
 
 fn check_lots(lots: i64) -> Result<(), MatchingError> {
-    if (1..=LIMIT).contains(&lots) {
-        Ok(())
-    } else {
-        Err(MatchingError::Lots(lots))
-    }
+    if (1..=LIMIT).contains(&lots) { Ok(()) } else { Err(MatchingError::Lots(lots)) }
 }

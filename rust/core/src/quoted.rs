@@ -1,9 +1,6 @@
 //! Quoted decimal numbers, eight bytes at a time: the inner loop of every depth message.
 
-#![allow(
-    clippy::inline_always,
-    reason = "called out of line, a depth message takes half as long again"
-)]
+#![allow(clippy::inline_always, reason = "called out of line, a depth message takes half as long again")]
 #![allow(clippy::cast_possible_wrap, reason = "digits are counted up to eight")]
 
 use crate::fixed::Scale;
@@ -44,11 +41,7 @@ impl Reader {
     pub(crate) fn new(scale: Scale) -> Option<Self> {
         let decimals = scale.power_of_ten()?;
         let beyond = u64::MAX.checked_shl(8 * decimals).unwrap_or(0);
-        (decimals <= 8).then_some(Self {
-            decimals,
-            beyond,
-            shape: Shape::default(),
-        })
+        (decimals <= 8).then_some(Self { decimals, beyond, shape: Shape::default() })
     }
 
     /// Units of the number that starts at `start`, and the index after its closing quote. `None` says only that the number
@@ -97,11 +90,7 @@ impl Shape {
         };
         let shape = Self {
             point,
-            quote: if stop == b'.' {
-                point + 1 + decimals as usize
-            } else {
-                point
-            },
+            quote: if stop == b'.' { point + 1 + decimals as usize } else { point },
             stop,
             whole: low_bytes(digits),
             spare: 64 - 8 * digits as i32,
@@ -114,8 +103,7 @@ impl Shape {
     /// Whether point and quote are where this shape has them.
     #[inline(always)]
     fn fits(&self, window: &[u8; WINDOW], start: usize) -> bool {
-        byte_at(window, start + self.point) == self.stop
-            && byte_at(window, start + self.quote) == b'"'
+        byte_at(window, start + self.point) == self.stop && byte_at(window, start + self.quote) == b'"'
     }
 }
 
@@ -128,9 +116,7 @@ fn low_bytes(count: u32) -> u64 {
 #[inline(always)]
 fn word_at(window: &[u8; WINDOW], at: usize) -> u64 {
     let at = at % (WINDOW / 2);
-    window[at..]
-        .first_chunk()
-        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    window[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[inline(always)]

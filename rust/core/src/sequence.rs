@@ -94,12 +94,7 @@ impl<T: Weight> Pending<T> {
     /// An empty chain that holds messages up to a total weight of `capacity`.
     #[must_use]
     pub fn new(rule: Rule, capacity: usize) -> Self {
-        Self {
-            rule,
-            chain: VecDeque::new(),
-            capacity,
-            weight: 0,
-        }
+        Self { rule, chain: VecDeque::new(), capacity, weight: 0 }
     }
 
     /// Keeps a message, or returns false for one that the chain already covers.

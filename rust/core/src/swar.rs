@@ -1,9 +1,6 @@
 //! Text eight bytes at a time: a `u64` whose lowest byte is the first one ("SIMD within a register").
 
-#![allow(
-    clippy::inline_always,
-    reason = "called out of line, a depth message takes half as long again"
-)]
+#![allow(clippy::inline_always, reason = "called out of line, a depth message takes half as long again")]
 
 /// Subtracting or xor-ing this turns digits into their values.
 pub(crate) const ZEROS: u64 = 0x3030_3030_3030_3030;
@@ -37,11 +34,7 @@ pub(crate) fn digits_before_point(word: u64) -> u32 {
 /// How many bytes at the start of the text are digits.
 #[inline(always)]
 pub(crate) fn leading_digits(text: &[u8]) -> usize {
-    leading(
-        text,
-        |word| flaws(word ^ ZEROS),
-        |byte| byte.is_ascii_digit(),
-    )
+    leading(text, |word| flaws(word ^ ZEROS), |byte| byte.is_ascii_digit())
 }
 
 /// The number that the text starts with, of 1 to 19 digits, and the text after it.
@@ -54,15 +47,10 @@ pub(crate) fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
     }
     let (number, rest) = text.split_at_checked(digits)?;
     let (head, tail) = match number.split_first_chunk() {
-        Some((eight, tail)) => (
-            eight_digits(u64::from_le_bytes(*eight) ^ ZEROS).unsigned_abs(),
-            tail,
-        ),
+        Some((eight, tail)) => (eight_digits(u64::from_le_bytes(*eight) ^ ZEROS).unsigned_abs(), tail),
         None => (0, number),
     };
-    let value = tail
-        .iter()
-        .fold(head, |value, digit| value * 10 + u64::from(digit - b'0'));
+    let value = tail.iter().fold(head, |value, digit| value * 10 + u64::from(digit - b'0'));
     Some((value, rest))
 }
 
@@ -71,10 +59,7 @@ pub(crate) fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
 pub(crate) fn leading_plain(text: &[u8]) -> usize {
     leading(
         text,
-        |word| {
-            (zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c)) | below(word, 0x20))
-                & HIGH_BITS
-        },
+        |word| (zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c)) | below(word, 0x20)) & HIGH_BITS,
         |byte| byte >= 0x20 && byte != b'"' && byte != b'\\',
     )
 }
@@ -120,10 +105,7 @@ mod tests {
                     }
                     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
                     assert_eq!(leading_digits(&text), digits, "{text:?}");
-                    let plain = text
-                        .iter()
-                        .take_while(|byte| **byte >= 32 && !b"\"\\".contains(byte))
-                        .count();
+                    let plain = text.iter().take_while(|byte| **byte >= 32 && !b"\"\\".contains(byte)).count();
                     assert_eq!(leading_plain(&text), plain, "{text:?}");
                 }
             }
@@ -132,11 +114,7 @@ mod tests {
 
     #[test]
     fn eight_digits_read_as_written() {
-        for (text, number) in [
-            (b"00000000", 0),
-            (b"12345678", 12_345_678),
-            (b"99999999", 99_999_999),
-        ] {
+        for (text, number) in [(b"00000000", 0), (b"12345678", 12_345_678), (b"99999999", 99_999_999)] {
             assert_eq!(eight_digits(u64::from_le_bytes(*text) ^ ZEROS), number);
         }
     }

@@ -54,10 +54,7 @@ impl Integer {
         match self.0 {
             1 => Ok(Side::Buy),
             -1 => Ok(Side::Sell),
-            _ => Err(PyValueError::new_err(format!(
-                "side must be +1 (buy) or -1 (sell), got {}",
-                self.0
-            ))),
+            _ => Err(PyValueError::new_err(format!("side must be +1 (buy) or -1 (sell), got {}", self.0))),
         }
     }
 
@@ -79,10 +76,7 @@ pub fn scale(name: &str, unit: &str) -> PyResult<Scale> {
 }
 
 /// Calls `read` with the bytes of `data`: without a copy for `bytes` and `str`, with one for other buffers.
-pub fn with_text<R>(
-    data: &Bound<'_, PyAny>,
-    read: impl FnOnce(&[u8]) -> PyResult<R>,
-) -> PyResult<R> {
+pub fn with_text<R>(data: &Bound<'_, PyAny>, read: impl FnOnce(&[u8]) -> PyResult<R>) -> PyResult<R> {
     if let Ok(bytes) = data.cast::<PyBytes>() {
         return read(bytes.as_bytes());
     }
@@ -101,7 +95,5 @@ pub fn with_text<R>(
 
 /// The object inside; an object that panicked in mid-change is not trusted again.
 pub fn lock<T>(inner: &Mutex<T>) -> PyResult<MutexGuard<'_, T>> {
-    inner.lock().map_err(|_| {
-        PyRuntimeError::new_err("this object failed inside an earlier call; make a new one")
-    })
+    inner.lock().map_err(|_| PyRuntimeError::new_err("this object failed inside an earlier call; make a new one"))
 }

@@ -25,31 +25,19 @@ impl Book {
     #[pyo3(signature = (tick_size, step_size, rule = "futures", window = Integer::from(32768)),
            text_signature = "(tick_size, step_size, rule='futures', window=32768)")]
     fn new(tick_size: &str, step_size: &str, rule: &str, window: Integer) -> PyResult<Self> {
-        let (tick, step) = (
-            scale("tick_size", tick_size)?,
-            scale("step_size", step_size)?,
-        );
+        let (tick, step) = (scale("tick_size", tick_size)?, scale("step_size", step_size)?);
         let rule = match rule {
             "futures" => Rule::Futures,
             "spot" => Rule::Spot,
             _ => {
-                return Err(PyValueError::new_err(format!(
-                    "rule must be \"futures\" or \"spot\", got {rule:?}"
-                )));
+                return Err(PyValueError::new_err(format!("rule must be \"futures\" or \"spot\", got {rule:?}")));
             }
         };
-        let range = format!(
-            "a power of two from {} to {}",
-            WINDOW_RANGE.start(),
-            WINDOW_RANGE.end()
-        );
+        let range = format!("a power of two from {} to {}", WINDOW_RANGE.start(), WINDOW_RANGE.end());
         let ticks: usize = window.to("window", &range)?;
         let book = book::Book::new(rule, ticks)
             .ok_or_else(|| PyValueError::new_err(format!("window must be {range}, got {ticks}")))?;
-        Ok(Self(Mutex::new(Inner {
-            feed: Feed::new(rule, tick, step),
-            book,
-        })))
+        Ok(Self(Mutex::new(Inner { feed: Feed::new(rule, tick, step), book })))
     }
 
     /// Apply one depth message; returns flags.
@@ -100,14 +88,9 @@ impl Book {
 
     /// What an order of `lots` would meet, as `(filled_lots, notional in tick * lots, worst_tick)`.
     fn vwap(&self, side: Integer, lots: Integer) -> PyResult<(i64, i128, i64)> {
-        let (side, wanted) = (
-            side.side()?,
-            lots.to::<i64>("lots", "a positive number of lots")?,
-        );
+        let (side, wanted) = (side.side()?, lots.to::<i64>("lots", "a positive number of lots")?);
         if wanted <= 0 {
-            return Err(PyValueError::new_err(format!(
-                "lots must be a positive number of lots, got {wanted}"
-            )));
+            return Err(PyValueError::new_err(format!("lots must be a positive number of lots, got {wanted}")));
         }
         let vwap = lock(&self.0)?.book.vwap(side, wanted);
         Ok((vwap.filled_lots, vwap.notional, vwap.worst_ticks))

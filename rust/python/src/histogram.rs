@@ -19,10 +19,7 @@ impl Histogram {
 
     /// Count one value.
     fn record(&self, nanoseconds: Integer) -> PyResult<()> {
-        let value = nanoseconds.to(
-            "nanoseconds",
-            "from 0 to 2**64 - 1 (subtract the earlier time from the later)",
-        )?;
+        let value = nanoseconds.to("nanoseconds", "from 0 to 2**64 - 1 (subtract the earlier time from the later)")?;
         lock(&self.0)?.record(value);
         Ok(())
     }
@@ -30,9 +27,7 @@ impl Histogram {
     /// The value that `q` percent of the recorded values do not exceed.
     fn percentile(&self, q: f64) -> PyResult<u64> {
         if !(0.0..=100.0).contains(&q) {
-            return Err(PyValueError::new_err(format!(
-                "q must be a percentage from 0 to 100, got {q}"
-            )));
+            return Err(PyValueError::new_err(format!("q must be a percentage from 0 to 100, got {q}")));
         }
         Ok(lock(&self.0)?.percentile(q))
     }

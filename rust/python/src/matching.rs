@@ -22,10 +22,7 @@ impl MatchingBook {
 
     /// Place a limit order; returns (fills, resting lots, rejected).
     #[pyo3(signature = (order_id, owner, side, ticks, lots, time_in_force = "GTC", post_only = false))]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the Python signature is a contract"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the Python signature is a contract")]
     fn limit(
         &self,
         order_id: Integer,
@@ -44,11 +41,7 @@ impl MatchingBook {
             lots: to_i64("lots", lots)?,
         };
         let outcome = lock(&self.0)?.limit(order, to_time_in_force(time_in_force, post_only)?);
-        let Outcome {
-            fills,
-            resting,
-            rejected,
-        } = outcome.map_err(refuse)?;
+        let Outcome { fills, resting, rejected } = outcome.map_err(refuse)?;
         Ok((to_python(&fills), resting, rejected))
     }
 
@@ -64,9 +57,7 @@ impl MatchingBook {
     ) -> PyResult<(Vec<PyFill>, i64)> {
         to_order_id(order_id)?;
         to_owner(owner)?;
-        let limit = limit_ticks
-            .map(|ticks| to_i64("limit_ticks", ticks))
-            .transpose()?;
+        let limit = limit_ticks.map(|ticks| to_i64("limit_ticks", ticks)).transpose()?;
         let outcome = lock(&self.0)?.market(side.side()?, to_i64("lots", lots)?, limit);
         let (fills, unfilled) = outcome.map_err(refuse)?;
         Ok((to_python(&fills), unfilled))
@@ -79,17 +70,8 @@ impl MatchingBook {
     }
 
     /// Give a resting order a new price and size left; returns (fills, resting lots).
-    fn amend(
-        &self,
-        order_id: Integer,
-        ticks: Integer,
-        lots: Integer,
-    ) -> PyResult<(Vec<PyFill>, i64)> {
-        let (id, ticks, lots) = (
-            to_order_id(order_id)?,
-            to_i64("ticks", ticks)?,
-            to_i64("lots", lots)?,
-        );
+    fn amend(&self, order_id: Integer, ticks: Integer, lots: Integer) -> PyResult<(Vec<PyFill>, i64)> {
+        let (id, ticks, lots) = (to_order_id(order_id)?, to_i64("ticks", ticks)?, to_i64("lots", lots)?);
         let outcome = lock(&self.0)?.amend(id, ticks, lots).map_err(refuse)?;
         Ok((to_python(&outcome.fills), outcome.resting))
     }
@@ -137,12 +119,10 @@ fn to_time_in_force(name: &str, post_only: bool) -> PyResult<TimeInForce> {
         ("GTC", true) => Ok(TimeInForce::PostOnly),
         ("IOC", false) => Ok(TimeInForce::Ioc),
         ("FOK", false) => Ok(TimeInForce::Fok),
-        ("IOC" | "FOK", true) => Err(PyValueError::new_err(format!(
-            "post_only needs time_in_force \"GTC\", got {name:?}"
-        ))),
-        _ => Err(PyValueError::new_err(format!(
-            "time_in_force must be \"GTC\", \"IOC\" or \"FOK\", got {name:?}"
-        ))),
+        ("IOC" | "FOK", true) => {
+            Err(PyValueError::new_err(format!("post_only needs time_in_force \"GTC\", got {name:?}")))
+        }
+        _ => Err(PyValueError::new_err(format!("time_in_force must be \"GTC\", \"IOC\" or \"FOK\", got {name:?}"))),
     }
 }
 
@@ -151,8 +131,5 @@ fn refuse(error: MatchingError) -> PyErr {
 }
 
 fn to_python(fills: &[Fill]) -> Vec<PyFill> {
-    fills
-        .iter()
-        .map(|fill| (fill.maker_id, fill.maker_owner, fill.ticks, fill.lots))
-        .collect()
+    fills.iter().map(|fill| (fill.maker_id, fill.maker_owner, fill.ticks, fill.lots)).collect()
 }

@@ -53,11 +53,7 @@ impl Feed {
     /// A reader for prices in multiples of `tick` and sizes in multiples of `step`.
     #[must_use]
     pub fn new(rule: Rule, tick: Scale, step: Scale) -> Self {
-        Self {
-            rule,
-            reader: LevelReader::new(tick, step),
-            levels: Levels::default(),
-        }
+        Self { rule, reader: LevelReader::new(tick, step), levels: Levels::default() }
     }
 
     /// Applies one stream message and returns its [`crate::flags`]. An event with another name is ignored.
@@ -97,8 +93,7 @@ impl Feed {
             return Ok(None);
         }
         cursor.end()?;
-        let (Some(first), Some(last), Held::List, Held::List) =
-            (event.first, event.last, event.bids, event.asks)
+        let (Some(first), Some(last), Held::List, Held::List) = (event.first, event.last, event.bids, event.asks)
         else {
             return Err(FeedError::Fields);
         };
@@ -109,11 +104,7 @@ impl Feed {
         if first > last {
             return Err(FeedError::Fields);
         }
-        Ok(Some(Ids {
-            first,
-            last,
-            previous,
-        }))
+        Ok(Some(Ids { first, last, previous }))
     }
 
     /// Reads one REST snapshot into [`Feed::levels`] and returns its `lastUpdateId`.
@@ -148,11 +139,7 @@ impl Feed {
         }
     }
 
-    fn read_message<'a>(
-        &mut self,
-        text: &'a [u8],
-        event: &mut Event,
-    ) -> Result<Cursor<'a>, FeedError> {
+    fn read_message<'a>(&mut self, text: &'a [u8], event: &mut Event) -> Result<Cursor<'a>, FeedError> {
         let Some(prologue) = prologue::read(text) else {
             return self.read_event(Cursor::new(text), event, true);
         };
@@ -210,12 +197,7 @@ impl Feed {
         Ok(cursor)
     }
 
-    fn read_side<'a>(
-        &mut self,
-        mut cursor: Cursor<'a>,
-        held: &mut Held,
-        side: Side,
-    ) -> Result<Cursor<'a>, FeedError> {
+    fn read_side<'a>(&mut self, mut cursor: Cursor<'a>, held: &mut Held, side: Side) -> Result<Cursor<'a>, FeedError> {
         if *held != Held::Missing {
             return Err(FeedError::Fields);
         }
@@ -247,9 +229,5 @@ enum Side {
 }
 
 fn once(field: &mut Option<u64>, value: u64) -> Result<(), FeedError> {
-    if field.replace(value).is_some() {
-        Err(FeedError::Fields)
-    } else {
-        Ok(())
-    }
+    if field.replace(value).is_some() { Err(FeedError::Fields) } else { Ok(()) }
 }

@@ -45,10 +45,7 @@ impl<'a> Cursor<'a> {
 
     /// A cursor over `text` that has come to `rest`, its end.
     pub(super) fn resume(text: &'a [u8], rest: &'a [u8]) -> Self {
-        Self {
-            text,
-            at: text.len() - rest.len(),
-        }
+        Self { text, at: text.len() - rest.len() }
     }
 
     pub(super) fn error(&self) -> FeedError {
@@ -78,10 +75,7 @@ impl<'a> Cursor<'a> {
             return Some(byte);
         }
 
-        let spaces = self
-            .rest()
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        let spaces = self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         self.at += spaces.count();
         self.text.get(self.at).copied()
     }
@@ -204,28 +198,15 @@ impl<'a> Cursor<'a> {
     /// A number, `true`, `false` or `null`: anything up to the next comma, bracket or space.
     #[inline]
     fn skip_scalar(&mut self) -> Result<(), FeedError> {
-        let plain = |byte: &&u8| {
-            !matches!(
-                byte,
-                b',' | b'}' | b']' | b'"' | b'{' | b'[' | b':' | ..=b' '
-            )
-        };
+        let plain = |byte: &&u8| !matches!(byte, b',' | b'}' | b']' | b'"' | b'{' | b'[' | b':' | ..=b' ');
         let digits = leading_digits(self.rest());
         let length = digits + self.rest()[digits..].iter().take_while(plain).count();
         self.at += length;
-        if length > 0 {
-            Ok(())
-        } else {
-            Err(self.error())
-        }
+        if length > 0 { Ok(()) } else { Err(self.error()) }
     }
 
     /// Nothing but white space is left.
     pub(super) fn end(&mut self) -> Result<(), FeedError> {
-        if self.peek().is_none() {
-            Ok(())
-        } else {
-            Err(self.error())
-        }
+        if self.peek().is_none() { Ok(()) } else { Err(self.error()) }
     }
 }

@@ -60,10 +60,7 @@ impl LevelReader {
     /// Levels for as long as they are written without spaces and in numbers of ordinary length.
     fn read_plain<const SIGN: i64>(&mut self, text: &[u8], levels: &mut Vec<Change>) -> Run {
         let Some(quick) = &mut self.quick else {
-            return Run {
-                length: 0,
-                complete: false,
-            };
+            return Run { length: 0, complete: false };
         };
         let run = quick.read::<SIGN>(text, levels);
         let rest = &text[run.length..];
@@ -74,10 +71,7 @@ impl LevelReader {
         let mut padded = [0; 2 * WINDOW];
         padded[..rest.len()].copy_from_slice(rest);
         let end = quick.read::<SIGN>(&padded, levels);
-        Run {
-            length: run.length + end.length,
-            complete: end.complete,
-        }
+        Run { length: run.length + end.length, complete: end.complete }
     }
 
     /// One level however it is written.
@@ -92,10 +86,7 @@ impl LevelReader {
         while cursor.more(b']')? {
             cursor.skip_value()?;
         }
-        Ok(Change {
-            key: SIGN * ticks,
-            lots,
-        })
+        Ok(Change { key: SIGN * ticks, lots })
     }
 }
 
@@ -103,22 +94,13 @@ impl Quick {
     /// Levels while there is a whole window of text.
     fn read<const SIGN: i64>(&mut self, text: &[u8], levels: &mut Vec<Change>) -> Run {
         // Copies, not references: only values can stay in registers.
-        let Self {
-            mut price,
-            mut size,
-        } = *self;
-        let mut run = Run {
-            length: 0,
-            complete: false,
-        };
+        let Self { mut price, mut size } = *self;
+        let mut run = Run { length: 0, complete: false };
         while let Some(window) = text[run.length..].first_chunk() {
             let Some((ticks, lots, length)) = read_level(window, &mut price, &mut size) else {
                 break;
             };
-            levels.push(Change {
-                key: SIGN * ticks,
-                lots,
-            });
+            levels.push(Change { key: SIGN * ticks, lots });
             run.length += length;
             if window[length] != b',' {
                 run.complete = true;
@@ -133,25 +115,15 @@ impl Quick {
 
 /// Ticks, lots and length of the level at the start of the window.
 #[inline(always)]
-#[allow(
-    clippy::inline_always,
-    reason = "called out of line, a depth message takes half as long again"
-)]
-fn read_level(
-    window: &[u8; WINDOW],
-    price: &mut Reader,
-    size: &mut Reader,
-) -> Option<(i64, i64, usize)> {
+#[allow(clippy::inline_always, reason = "called out of line, a depth message takes half as long again")]
+fn read_level(window: &[u8; WINDOW], price: &mut Reader, size: &mut Reader) -> Option<(i64, i64, usize)> {
     let (ticks, comma) = price.read(window, 2)?;
     let (lots, close) = size.read(window, comma + 2)?;
-    let brackets =
-        window.starts_with(b"[\"") && window[comma..].starts_with(b",\"") && window[close] == b']';
+    let brackets = window.starts_with(b"[\"") && window[comma..].starts_with(b",\"") && window[close] == b']';
     (brackets && ticks > 0).then_some((ticks, lots, close + 1))
 }
 
 fn read_number(cursor: &mut Cursor, scale: &Scale) -> Result<i64, FeedError> {
     let text = cursor.string()?;
-    scale
-        .parse(text)
-        .map_err(|error| FeedError::Number(cursor.at(), error))
+    scale.parse(text).map_err(|error| FeedError::Number(cursor.at(), error))
 }

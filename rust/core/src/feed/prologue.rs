@@ -39,13 +39,7 @@ pub(super) fn read(message: &[u8]) -> Option<Prologue<'_>> {
         None => (None, text),
     };
     let rest = text.strip_prefix(b",")?;
-    Some(Prologue {
-        first,
-        last,
-        previous,
-        wrapped,
-        rest,
-    })
+    Some(Prologue { first, last, previous, wrapped, rest })
 }
 
 /// The text after a string whose opening quote is read already.
