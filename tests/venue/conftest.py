@@ -8,7 +8,7 @@ import uvloop
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Function
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The engine runs on uvloop; what touches sockets runs on both loops, because they treat closed ones differently."""
+    """The engine runs on uvloop; what touches sockets runs on both loops: they treat closed ones differently."""
     if getattr(item.module, "BOTH_LOOPS", False):
         return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
     return {"uvloop": uvloop.new_event_loop}

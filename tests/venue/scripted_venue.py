@@ -92,6 +92,7 @@ class ScriptedVenue:
         self.links: list[ScriptedLink] = []
         self.ahead_ms = 0
         self.unreachable = False
+        self.refused: str | None = None
         self.keys = 0
         self.answers: dict[str, Answer | Callable[[Request], Answer] | list[Answer]] = {
             "GET /fapi/v1/time": lambda _: json({"serverTime": self.clock.now_ns() // MS + self.ahead_ms}),
@@ -127,7 +128,7 @@ class ScriptedVenue:
     async def open_websocket(
         self, url: str, on_frame: Callable[[bytes], None], on_close: Callable[[str], None]
     ) -> ScriptedLink:
-        if self.unreachable:
+        if self.unreachable or (self.refused is not None and self.refused in url):
             raise NotSent("unreachable")
         self.links.append(ScriptedLink(url, on_frame, on_close))
         return self.links[-1]
@@ -198,9 +199,8 @@ class Bench:
         self.market = Listener()
 
     async def connect(self) -> None:
-        """Connect, and let the order connection stand too."""
+        """Connect all three kinds of streams."""
         await self.adapter.connect(self.events.append, self.market)
-        await self.pass_time(200 * MS)
 
     async def pass_time(self, ns: int, step_ns: int = 50 * MS) -> None:
         """Advance the clock in steps, letting tasks run in between."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from scripted_venue import MS, SECOND, Bench, allowed, entry, json, order_object, refusal, settle, stop
 
+from execactor.domain.errors import RetryLater
 from execactor.domain.order import OrderEvent, OrderType, RejectCause, Role, Side
 from execactor.domain.reports import (
     Acknowledged,
@@ -243,6 +244,18 @@ async def test_a_connection_lost_in_flight_leaves_each_request_unknown_and_the_n
     assert bench.venue.orders.sent[-1]["params"]["newClientOrderId"] == "capi_entry_5"
 
 
+async def test_an_order_connection_that_cannot_be_opened_is_no_obstacle() -> None:
+    bench = Bench()
+    bench.venue.refused = "/ws-fapi/"
+    await bench.connect()
+    bench.venue.answers["POST /fapi/v1/order"] = json(order_object())
+    assert isinstance(await bench.adapter.submit(entry(), allowed), Acknowledged)
+    bench.venue.refused = None
+    await bench.pass_time(11 * SECOND)
+    bench.adapter.submit(entry("capi_entry_k2"), allowed)
+    assert len(bench.venue.orders.sent) == 1
+
+
 async def test_a_socket_that_takes_nothing_certainly_sent_nothing_so_rest_takes_over() -> None:
     bench = Bench()
     await bench.connect()
@@ -363,6 +376,12 @@ class TestRateLimit:
         future = bench.adapter.submit(entry(), allowed)
         bench.venue.answers["GET /fapi/v1/order"] = refusal(429, -1003, "Too many requests", retry_after="7")
         assert isinstance(await bench.adapter.query(ORDER), Unknown)
+        again = await bench.adapter.query(ORDER)
+        assert isinstance(again, Unknown)
+        assert "rate limit" in again.reason
+        assert len(bench.venue.of("GET /fapi/v1/order")) == 1
+        with pytest.raises(RetryLater, match="Too many requests"):
+            await bench.adapter.snapshot([], {})
         held = bench.adapter.submit(entry("capi_entry_k2"), allowed)
         result = await held
         assert isinstance(result, Rejected)

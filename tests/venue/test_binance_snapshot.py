@@ -185,7 +185,7 @@ class TestTrades:
     async def test_older_trades_are_found_window_by_window(self) -> None:
         now_ms = Bench().clock.now_ns() // MS
         days = [20, 19, 9, 1]
-        found, bench = await self.recent([now_ms - day * DAY_MS for day in days], now_ms - 21 * DAY_MS)
+        found, bench = await self.recent([now_ms - day * DAY_MS for day in days], now_ms - 22 * DAY_MS)
         assert found == [1_000, 1_001, 1_002, 1_003]
         assert len(bench.venue.of("GET /fapi/v1/userTrades")) == 4
 

@@ -86,6 +86,13 @@ class TestPrivateStream:
         assert old.closed
         assert len(bench.venue.open_links("/private/")) == 1
 
+    async def test_closing_while_two_stand_side_by_side_ends_both(self) -> None:
+        bench = await connected()
+        await bench.pass_time(23 * HOUR, step_ns=MINUTE)
+        assert len(bench.venue.open_links("/private/")) == 2
+        await bench.adapter.close()
+        assert not bench.venue.open_links("/")
+
     async def test_a_replacement_that_fails_leaves_the_old_one_and_is_tried_again(self) -> None:
         bench = await connected()
         old = bench.venue.private

@@ -82,6 +82,7 @@ def test_a_stop_holds_back_even_what_is_urgent_and_the_longest_one_counts() -> N
     assert limiter.stop_reason == "429"
     clock.advance(30 * SECOND)
     assert limiter.delay_ns(ORDER, urgent=True) == 0
+    assert limiter.stop_reason == ""
 
 
 def test_new_limits_keep_what_was_spent_under_the_old_ones() -> None:

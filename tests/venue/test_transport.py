@@ -151,6 +151,13 @@ class TestHttp:
         async with serving(elsewhere) as host:
             assert (await transport.request("POST", f"http://{host}/", headers={}, timeout_s=5)).status == 307
 
+    async def test_a_closed_transport_sends_nothing(self, transport: LiveTransport) -> None:
+        await transport.close()
+        with pytest.raises(NotSent, match="closed"):
+            await transport.request("POST", "http://127.0.0.1:1/", headers={}, timeout_s=5)
+        with pytest.raises(NotSent, match="closed"):
+            await transport.open_websocket("ws://127.0.0.1:1/", print, print)
+
     async def test_an_error_names_neither_the_query_nor_a_header(self, transport: LiveTransport) -> None:
         host = await unused_port()
 

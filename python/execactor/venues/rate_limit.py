@@ -79,7 +79,7 @@ class RateLimiter:
         self._clock = clock
         self._windows = [_Window(limit) for limit in limits]
         self._stopped_until_ns = 0
-        self.stop_reason = ""
+        self._stop_reason = ""
 
     def configure(self, limits: tuple[Limit, ...]) -> None:
         """Adopt the limits that the venue publishes; what was spent under a limit of the same kind is kept."""
@@ -93,12 +93,21 @@ class RateLimiter:
     def delay_ns(self, cost: Cost, *, urgent: bool = False) -> int:
         """Nanoseconds to wait before a request of this cost may leave; 0 when it may leave now."""
         now_ns = self._clock.monotonic_ns()
-        longest = max(0, self._stopped_until_ns - now_ns)
+        longest = self.stopped_ns()
         for window in self._windows:
             units = cost.weight if window.limit.kind == "weight" else cost.orders
             if units:
                 longest = max(longest, window.delay_ns(units, now_ns, urgent=urgent))
         return longest
+
+    def stopped_ns(self) -> int:
+        """How long the venue's order to stop still holds; 0 when there is none."""
+        return max(0, self._stopped_until_ns - self._clock.monotonic_ns())
+
+    @property
+    def stop_reason(self) -> str:
+        """Why nothing may leave; empty when no stop holds."""
+        return self._stop_reason if self.stopped_ns() else ""
 
     def spend(self, cost: Cost) -> None:
         """Note a request that leaves now."""
@@ -122,4 +131,4 @@ class RateLimiter:
         until_ns = self._clock.monotonic_ns() + duration_ns
         if until_ns > self._stopped_until_ns:
             self._stopped_until_ns = until_ns
-            self.stop_reason = reason
+            self._stop_reason = reason

@@ -78,7 +78,7 @@ class Transport(Protocol):
         """
 
     async def close(self) -> None:
-        """End all connections."""
+        """End all connections for good."""
 
 
 class TimerHandle(Protocol):
@@ -124,12 +124,15 @@ class LiveTransport:
         self._ping_interval_s = ping_interval_s
         self._open_timeout_s = open_timeout_s
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
         self._closing: set[asyncio.Task[None]] = set()
 
     async def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, timeout_s: float
     ) -> HttpResponse:
         """See Transport. A connection that dies while it is reused counts as AnswerLost: bytes may have left."""
+        if self._closed:
+            raise NotSent(f"{method} {_shown(url)}: the transport is closed")
         session = self._open_session()
         limit = aiohttp.ClientTimeout(total=timeout_s)
         try:
@@ -155,6 +158,8 @@ class LiveTransport:
         self, url: str, on_frame: Callable[[bytes], None], on_close: Callable[[str], None]
     ) -> "LiveLink":
         """See Transport. Messages may be as large as 16 MiB; fragments are joined."""
+        if self._closed:
+            raise NotSent(f"WebSocket {_shown(url)}: the transport is closed")
         try:
             connection = await connect(
                 url,
@@ -175,7 +180,8 @@ class LiveTransport:
         return LiveLink(cast("_Connection", connection), self._closing)
 
     async def close(self) -> None:
-        """End all connections and wait for the closing handshakes (about a second at most)."""
+        """End all connections for good and wait for the closing handshakes (about a second at most)."""
+        self._closed = True
         if self._closing:
             await asyncio.wait(self._closing)
         if self._session is not None:

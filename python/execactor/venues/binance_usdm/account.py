@@ -1,5 +1,6 @@
 """The account's settings at the venue: checked and set when connecting, so that orders mean what the engine thinks."""
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -17,6 +18,7 @@ _KEPT_WHILE_OPEN = frozenset({-4047, -4048, -4161})
 """Margin type and leverage that cannot be changed while orders or a position are open: those were there before us."""
 _CANNOT_LEAVE_HEDGE_MODE = frozenset({-4067, -4068})
 _BAD_LEVERAGE = -4028
+_AT_ONCE = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -39,8 +41,9 @@ async def prepare(rest: Rest, settings: BinanceSettings) -> None:
         await _one_way(rest)
         body = await rest.call("GET", "/fapi/v1/symbolConfig", weight=5)
         configured = {each.symbol: each for each in parse(_CONFIGS, body)}
-        for symbol in settings.symbols:
-            await _prepare_symbol(rest, settings, symbol, configured)
+        for start in range(0, len(settings.symbols), _AT_ONCE):
+            some = settings.symbols[start : start + _AT_ONCE]
+            await asyncio.gather(*(_prepare_symbol(rest, settings, symbol, configured) for symbol in some))
     except Refusal as refusal:
         raise refusal.as_error() from None
 

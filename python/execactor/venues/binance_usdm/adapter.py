@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class BinanceUsdm:
-    """See execactor.venues.port.Venue. It owns its transport: `close` ends that too.
+    """See execactor.venues.port.Venue. It owns its transport: `close` ends that too, and both for good.
 
     rng spreads reconnects in time; a simulation passes a seeded one.
     """
@@ -93,7 +93,7 @@ class BinanceUsdm:
     async def connect(self, on_event: Callable[[VenueEvent], None], market: MarketListener) -> None:
         """See Venue.connect. Also raises ConfigurationError, for a symbol or a leverage that the venue does not have.
 
-        The order connection is opened in the background: until it stands, orders go over REST.
+        An order connection that cannot be opened is no obstacle: until it stands, orders go over REST.
         """
         self._on_event = on_event
         try:
@@ -194,7 +194,7 @@ class BinanceUsdm:
         )
         self._market = MarketStream(self._settings, self._transport, self._clock, market, self._rng)
         if self._ws_api is not None:
-            self._ws_api.start()
+            await self._ws_api.start()
         await self._user_stream.start()
         await self._market.start()
 

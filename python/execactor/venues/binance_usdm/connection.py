@@ -97,10 +97,10 @@ class KeptConnection:
         """End it for good."""
         self._wanted = False
         self._disarm()
+        current, self._current = self._current, None
+        if current is not None and current.link is not None:
+            current.link.close()
         await self._background.close()
-        if self._current is not None and self._current.link is not None:
-            self._current.link.close()
-        self._current = None
 
     async def _dial(self) -> _Dialled:
         dialled = _Dialled()
@@ -155,9 +155,11 @@ class KeptConnection:
                 successor.link.close()
             return
         self._adopt(successor)
-        await sleep(self._clock, _OVERLAP_NS)
-        if old.link is not None:
-            old.link.close()
+        try:
+            await sleep(self._clock, _OVERLAP_NS)
+        finally:
+            if old.link is not None:
+                old.link.close()
 
     def _arm(self, delay_ns: int) -> None:
         self._disarm()

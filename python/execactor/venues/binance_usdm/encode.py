@@ -66,7 +66,8 @@ def named(order: OrderRef) -> Params:
 
 def plain(value: Decimal) -> str:
     """A decimal as the venue reads it: never with an exponent."""
-    return format(value, "f")
+    shown = str(value)
+    return format(value, "f") if "E" in shown else shown
 
 
 def query_string(params: Mapping[str, str | int]) -> str:

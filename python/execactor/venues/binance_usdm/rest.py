@@ -18,6 +18,7 @@ from execactor.venues.transport import AnswerLost, Clock, NotSent, Transport, sl
 Security = Literal["none", "key", "signed"]
 
 TIME_SAMPLES = 5
+_NS_PER_MS = 1_000_000
 
 
 class _Time(msgspec.Struct):
@@ -82,7 +83,8 @@ class Rest:
     ) -> bytes:
         """One exchange whose repetition does no harm: waits for the rate limit, and is repeated after -1021.
 
-        Raises Refusal, or RetryLater when the venue cannot be reached.
+        Raises Refusal; RetryLater when the venue cannot be reached, when it has stopped us for longer than
+        `rate_wait_ms`, or when an urgent request would have to wait for longer than that.
         """
         try:
             return await self._paced(verb, path, params or {}, weight=weight, security=security, urgent=urgent)
@@ -111,12 +113,18 @@ class Rest:
     ) -> bytes:
         cost = Cost(weight=weight)
         while delay_ns := self._limiter.delay_ns(cost, urgent=urgent):
+            self._check_wait(delay_ns if urgent else self._limiter.stopped_ns())
             await sleep(self._clock, delay_ns)
         self._limiter.spend(cost)
         try:
             return await self.send(verb, path, params, security=security, timeout_ms=self._settings.read_timeout_ms)
         except (NotSent, AnswerLost) as error:
             raise RetryLater(str(error)) from None
+
+    def _check_wait(self, wait_ns: int) -> None:
+        if wait_ns > self._settings.rate_wait_ms * _NS_PER_MS:
+            reason = self._limiter.stop_reason or "the request weight is used up"
+            raise RetryLater(f"rate limit: {reason}", wait_ns // _NS_PER_MS + 1)
 
     def _refusal(self, status: int, retry_after: str, body: bytes) -> Refusal:
         try:

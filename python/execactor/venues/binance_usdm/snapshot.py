@@ -85,7 +85,7 @@ class Reader:
         return tuple(sorted((each for trades in by_symbol for each in trades), key=lambda each: each.time_ms))
 
     async def _trades(self, symbol: str, since_ms: int) -> list[Execution]:
-        """Window by window (quirks.FROM_ID_MAY_BE_BOUNDED), and page by page within each."""
+        """Window by window, and page by page within each: see quirks.py."""
         now_ms = self._venue_clock.timestamp_ms()
         start_ms = max(since_ms, now_ms - quirks.TRADE_HISTORY_DAYS * _DAY_MS)
         found: dict[str, Execution] = {}

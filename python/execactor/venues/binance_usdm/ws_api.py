@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import msgspec
+import structlog
 
 from execactor.venues.binance_usdm import encode, limits, wire
 from execactor.venues.binance_usdm.connection import KeptConnection
@@ -13,7 +14,9 @@ from execactor.venues.binance_usdm.settings import BinanceSettings
 from execactor.venues.binance_usdm.venue_clock import VenueClock
 from execactor.venues.rate_limit import Cost, RateLimiter
 from execactor.venues.signing import HmacSigner
-from execactor.venues.transport import Clock, TimerHandle, Transport
+from execactor.venues.transport import Clock, NotSent, TimerHandle, Transport
+
+_log = structlog.get_logger(__name__)
 
 _CONNECT_COST = Cost(weight=5)
 _LATE_KEPT = 1_000
@@ -77,9 +80,13 @@ class WsApi:
         """Whether requests can leave now."""
         return self._connection.open
 
-    def start(self) -> None:
-        """Connect in the background: until it stands, orders go over REST."""
-        self._connection.start_later()
+    async def start(self) -> None:
+        """Connect; when that fails, keep trying in the background, while orders go over REST."""
+        try:
+            await self._connection.start()
+        except NotSent as error:
+            _log.warning("orders go over REST until the order connection stands", reason=str(error))
+            self._connection.start_later()
 
     async def close(self) -> None:
         """End the connection; what is in flight is lost."""
