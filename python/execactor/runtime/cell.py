@@ -61,6 +61,7 @@ class Cell:
         "ref",
         "restarts",
         "system",
+        "urn",
     )
 
     def __init__(
@@ -79,6 +80,7 @@ class Cell:
         self.actor: LoopActor | None = None
         self.phase = Phase.STARTING
         self.in_hot = self.in_ready = False
+        self.urn = ""
         self.processed = 0
         self.restarts = 0
         self.last_error: str | None = None
@@ -89,6 +91,9 @@ class Cell:
         self._tasks: OwnedTasks | None = None
         self._in_flight: tuple[asyncio.Task[Any], Addressed] | None = None
         self._recovery: Recovery | None = None
+
+    def __str__(self) -> str:
+        return f"{self.actor_class.__name__} {self.name!r} ({self.urn})"
 
     @property
     def timers(self) -> Timers:
@@ -104,12 +109,10 @@ class Cell:
 
     # Birth
 
-    def launch(self) -> LoopRef[Any]:
+    def launch(self) -> pykka.ActorRef[Any]:
         """Make the first instance, on the calling thread, and have the dispatcher start it."""
         with constructing(self):
-            self.actor_class.start_in_cell(*self._args, **self._kwargs)
-        assert self.ref is not None
-        return self.ref
+            return self.actor_class.start_in_cell(*self._args, **self._kwargs)
 
     def renew(self) -> "LoopActor":
         """Make a new instance behind the same ref."""
@@ -121,9 +124,10 @@ class Cell:
     def adopt(self, actor: "LoopActor") -> None:
         """Take in an instance under construction; all but the first inherit the ref."""
         if self.ref is None:
+            self.urn = actor.actor_urn
             self.ref = LoopRef(actor, self)
         else:
-            actor.actor_urn = self.ref.actor_urn
+            actor.actor_urn = self.urn
             actor.actor_stopped = self.ref.actor_stopped
             self.ref.point_at(actor)
         actor._actor_ref = self.ref
@@ -171,7 +175,7 @@ class Cell:
             self.put(letter)
         except Exception as exc:
             # The class's merge() or conflation_key() failed, and the sender has gone on.
-            logger.exception("%s could not take a message", self.ref)
+            logger.exception("%s could not take a message", self)
             self.lose(letter, "failed", exc)
 
     def get(self) -> NoReturn:
@@ -182,7 +186,7 @@ class Cell:
 
     def refuse(self, letter: Addressed) -> None:
         """Account for a message to the dead actor, from any thread. Whoever waits for an answer is told at once."""
-        answer_lost(letter, self.ref, "undeliverable")
+        answer_lost(letter, self, "undeliverable")
         bury = functools.partial(self._bury, letter.message, "undeliverable", None)
         if self._dispatcher.on_own_thread or not self._dispatcher.post(bury):
             bury()
@@ -280,11 +284,14 @@ class Cell:
     # Failure and end
 
     def _failed(self, letter: Addressed, exc: BaseException) -> None:
+        if exc.__traceback__ is not None and exc.__traceback__.tb_next is not None:
+            # Without the runtime's own frame, which knows the letter: an asker's future would be in a cycle with it.
+            exc.__traceback__ = exc.__traceback__.tb_next
         if letter.reply_to is None:
             self.crash(exc, letter)
             return
         # As in pykka, the exception of an ask belongs to the asker.
-        logger.info("Exception returned from %s to caller:", self.ref, exc_info=exc)
+        logger.info("Exception returned from %s to caller:", self, exc_info=exc)
         answer_error(letter.reply_to, exc)
 
     def crash(self, exc: BaseException, letter: Addressed | None = None, *, instance_ran: bool = True) -> None:
@@ -292,7 +299,7 @@ class Cell:
 
         instance_ran: whether the failing instance had started, so that its `on_failure` is due.
         """
-        logger.error("Unhandled exception in %s:", self.ref, exc_info=exc)
+        logger.error("Unhandled exception in %s:", self, exc_info=exc)
         self.last_error = f"{type(exc).__qualname__}: {exc}"
         if self.phase is _STOPPED:
             return
@@ -313,7 +320,7 @@ class Cell:
                 actor.on_stop()
         except Exception as exc:
             self.last_error = f"{type(exc).__qualname__}: {exc}"
-            logger.exception("Unhandled exception in %s:", self.ref)
+            logger.exception("Unhandled exception in %s:", self)
         finally:
             if in_flight is not None:
                 self.lose(in_flight, "stopped")
@@ -345,13 +352,15 @@ class Cell:
                     answer(letter.reply_to, None)
             elif type(letter) is not Tick:
                 self.lose(letter, "stopped")
-        self.actor = None
+        # With the collector off, a cycle of a stopped actor would stay for ever.
+        self.actor = self.ref = None
+        self._timers = self._tasks = self._recovery = None
 
     def lose(self, letter: Addressed, reason: Reason, exc: BaseException | None = None) -> None:
         """Turn a message into a dead letter; whoever waits for its answer gets an error at once."""
         if type(letter) is Tick:
             letter.claim()
-        answer_lost(letter, self.ref, reason, exc)
+        answer_lost(letter, self, reason, exc)
         self._bury(letter.message, reason, exc)
 
     def _bury(self, message: Any, reason: Reason, exc: BaseException | None) -> None:
@@ -368,7 +377,7 @@ class Cell:
         return letter
 
     def _stop_everything(self, exc: BaseException) -> None:
-        logger.critical("%r in %s. Stopping all actors.", exc, self.ref, exc_info=exc)
+        logger.critical("%r in %s. Stopping all actors.", exc, self, exc_info=exc)
         self.last_error = f"{type(exc).__qualname__}: {exc}"
         self.stop()
         pykka.ActorRegistry.stop_all(block=False)

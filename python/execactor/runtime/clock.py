@@ -34,28 +34,36 @@ class Clock(Protocol):
 
 
 class _LoopTimer:
+    # Each reference to the other side is dropped once it is of no use: with the collector off a cycle would stay.
     __slots__ = ("_callback", "_due_ns", "_handle", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, due_ns: int, callback: Callable[[], object]) -> None:
         self._loop = loop
         self._due_ns = due_ns
-        self._callback = callback
-        self._handle = self._arm()
+        self._callback: Callable[[], object] | None = callback
+        self._handle: asyncio.TimerHandle | None = None
+        self._arm()
 
-    def _arm(self) -> asyncio.TimerHandle:
+    def _arm(self) -> None:
         # uvloop keeps time in whole milliseconds and rounds to the nearest: without rounding up it fires too early.
         remaining_ms = max(0, -((time.monotonic_ns() - self._due_ns) // _NS_PER_MS))
-        return self._loop.call_later(remaining_ms / 1_000, self._fire)
+        self._handle = self._loop.call_later(remaining_ms / 1_000, self._fire)
 
     def _fire(self) -> None:
+        self._handle = None
         # libuv counts from its cached, truncated time, so even a rounded-up timer may come a fraction too early.
         if time.monotonic_ns() < self._due_ns:
-            self._handle = self._arm()
-        else:
-            self._callback()
+            self._arm()
+            return
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()
 
     def cancel(self) -> None:
-        self._handle.cancel()
+        self._callback = None
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
 
 class SystemClock:

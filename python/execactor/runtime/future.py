@@ -71,7 +71,10 @@ class LoopFuture(pykka.Future[T]):
         if self._get_hook is not None:
             return super().get(timeout=timeout)
         if self._exception is not None:
-            raise self._exception
+            try:
+                raise self._exception
+            finally:
+                del self  # or the traceback, which knows this frame, would keep the future in a cycle
         return cast("T", self._value)
 
     def set(self, value: T | None = None) -> None:
@@ -132,7 +135,10 @@ class LoopFuture(pykka.Future[T]):
             self._when_settled(functools.partial(_release, loop, waiter))
             await waiter
         if self._get_hook is None:
-            return self.get()
+            try:
+                return self.get()
+            finally:
+                del self  # as in get()
         for source in self._sources:
             await _outcome_known(source)
         if self._sources:

@@ -47,7 +47,8 @@ class Recovery:
 
     def begin(self, exc: BaseException, letter: Addressed | None, *, instance_ran: bool) -> None:
         """Deal with a failure. `letter` is the message it happened at, or that was interrupted by it."""
-        cell = self._cell
+        cell, ref = self._cell, self._cell.ref
+        assert ref is not None
         now_ns = cell.system.clock.monotonic_ns()
         delay_ns = self._history.next_delay_ns(now_ns)
         given_up = letter is not None and not self._set_aside(letter, exc, again=delay_ns is not None)
@@ -66,7 +67,7 @@ class Recovery:
             else:
                 self._backoff = cell.system.clock.call_at(now_ns + delay_ns, self._restart_is_due)
         if delay_ns is None or given_up:
-            cell.system.escalate(cell, exc)
+            cell.system.escalate(ref, exc)
 
     def restart(self) -> None:
         """Make the new instance, tell it why, and have it handle the message that is due again first."""
@@ -108,4 +109,4 @@ class Recovery:
         try:
             actor.on_failure(type(exc), exc, exc.__traceback__)
         except Exception:
-            logger.exception("Unhandled exception in %s:", self._cell.ref)
+            logger.exception("Unhandled exception in %s:", self._cell)

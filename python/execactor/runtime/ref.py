@@ -26,7 +26,7 @@ class LoopRef(pykka.ActorRef[A]):
         self._cell = cell
 
     def __str__(self) -> str:
-        return f"{self.actor_class.__name__} {self._cell.name!r} ({self.actor_urn})"
+        return str(self._cell)
 
     @property
     def name(self) -> str:

@@ -190,13 +190,12 @@ class ActorSystem:
             if self._cells.get(cell.name) is cell:
                 del self._cells[cell.name]
 
-    def escalate(self, cell: Cell, exc: BaseException) -> None:
+    def escalate(self, ref: pykka.ActorRef[Any], exc: BaseException) -> None:
         """Tell the owner of the system that an actor or a message was given up."""
-        assert cell.ref is not None
-        logger.critical("Escalation from %s: %s", cell.name, exc, exc_info=exc)
+        logger.critical("Escalation from %s: %s", ref, exc, exc_info=exc)
         for callback in tuple(self.on_escalation):
             try:
-                callback(cell.ref, exc)
+                callback(ref, exc)
             except Exception:
                 logger.exception("An escalation callback failed")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from types import CoroutineType
 from typing import Any, TypeVar
 
 import pykka
@@ -44,7 +45,9 @@ class OwnedTasks:
             except Exception as bug:  # noqa: BLE001 - a failing wrap is the actor's own failure
                 self._fail(bug)
 
-        return self._own(self._loop.create_task(_awaited(awaitable)), finished)
+        # Not wrapped once more: a task cancelled before its first step would leave the inner coroutine never awaited.
+        coro = awaitable if isinstance(awaitable, CoroutineType) else _awaited(awaitable)
+        return self._own(self._loop.create_task(coro), finished)
 
     def spawn(self, coro: Coroutine[Any, Any, T], name: str | None) -> asyncio.Task[T]:
         """Run `coro` beside the actor. An exception in it is the actor's failure; being cancelled is not."""

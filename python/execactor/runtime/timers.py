@@ -64,6 +64,7 @@ class Timers:
         timer.live = False
         if timer.handle is not None:
             timer.handle.cancel()
+            timer.handle = None
         return True
 
     def cancel_all(self) -> None:

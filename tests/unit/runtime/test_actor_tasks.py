@@ -1,6 +1,7 @@
 """pipe_to_self and spawn: work beside the actor that comes back as a message, or dies with it."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pykka
@@ -121,6 +122,14 @@ class TestPipeToSelf:
             case "abort":
                 ref.abort()
         await turns(10)
+        assert seen.empty()
+
+    @pytest.mark.filterwarnings("error")
+    async def test_work_that_had_not_begun_before_a_restart_is_put_away_quietly(self, do, seen):
+        do(lambda actor: actor.pipe(result_of("x")))
+        do(lambda actor: 1 / 0)
+        await turns()
+        gc.collect()
         assert seen.empty()
 
     @pytest.mark.parametrize("value", ["x", ValueError("boom")], ids=["wrap", "on_error"])
