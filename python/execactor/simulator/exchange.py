@@ -232,13 +232,16 @@ class Exchange:
             self._book(order, level, maker=False)
 
     def _expire_own_makers(self, order: Order, market: Market, lots: int) -> None:
-        """Self-trade prevention EXPIRE_MAKER: own orders within the taker's reach end EXPIRED_IN_MATCH."""
-        opposite = [own for own in self.orders.open(order.symbol.name) if own.sign == -order.sign]
-        if not opposite:
-            return
-        _, worst = market.reachable(order.sign, lots, order.ticks)
-        for own in opposite:
-            if worst is not None and own.ticks is not None and (worst - own.ticks) * order.sign >= 0:
+        """Self-trade prevention EXPIRE_MAKER: own orders within the taker's reach end EXPIRED_IN_MATCH.
+
+        Each one that goes lengthens the reach, so the reach is taken again until it holds none.
+        """
+        while opposite := [own for own in self.orders.open(order.symbol.name) if own.sign == -order.sign]:
+            _, worst = market.reachable(order.sign, lots, order.ticks)
+            within = [own for own in opposite if _reaches(order.sign, worst, own.ticks)]
+            if not within:
+                return
+            for own in within:
                 own.expiry_reason = 1
                 self._end(own, "EXPIRED_IN_MATCH")
 
@@ -335,3 +338,8 @@ class Exchange:
         self.order_history.record(order.id, order, self.now_ns(), final=not order.is_open)
         bids, asks = self.margin.open_notional(order.symbol.name, reduce_only=True)
         self.outbox.event(user_events.order_update(order, execution, self.now_ms(), bids=bids, asks=asks))
+
+
+def _reaches(sign: int, worst: int | None, ticks: int | None) -> bool:
+    """Whether a taker that goes as far as `worst` passes a resting order."""
+    return worst is not None and ticks is not None and (worst - ticks) * sign >= 0

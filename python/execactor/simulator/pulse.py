@@ -65,8 +65,8 @@ class Pulse:
         self.deliver()
         self.wake()
 
-    def _active(self) -> set[str]:
-        symbols = self._exchange.watched()
-        symbols.update(self._streams.symbols())
-        symbols.update(name for name, market in self._exchange.markets.items() if market.restless)
-        return symbols
+    def _active(self) -> list[str]:
+        """Symbols whose markets have to move, in the order of the listing: a set's order is not repeatable."""
+        watched = self._exchange.watched()
+        watched.update(self._streams.symbols())
+        return [name for name, market in self._exchange.markets.items() if name in watched or market.restless]

@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,6 +11,7 @@ import orjson
 import pytest
 from still_venue import StillVenue
 
+import execactor.simulator
 from execactor.simulator import Quirks
 from execactor.simulator.venue import RestReply
 
@@ -253,3 +256,15 @@ def test_query_and_body_are_signed_together_without_a_separator() -> None:
     body = f"timestamp={still.clock.now_ns() // 1_000_000}"
     assert raw_call(still, query, key, f"{body}&signature={signed(still, query, body)}") == 0
     assert raw_call(still, query, key, f"{body}&signature={signed(still, f'{query}&', body)}") == -1022
+
+
+def test_the_documentation_lists_every_code() -> None:
+    root = Path(execactor.simulator.__file__).parent
+    known = {
+        code
+        for path in root.glob("*.py")
+        for code in re.findall(r"(?:VenueError\(|\"code\": )\s*(-\d{4})", path.read_text())
+    }
+    page = (Path(__file__).resolve().parents[3] / "docs" / "simulator.md").read_text()
+    listed = page[page.index("- **Errors**") : page.index("- **Quirks**")]
+    assert set(re.findall(r"-\d{4}", listed)) == known

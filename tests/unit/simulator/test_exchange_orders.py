@@ -146,6 +146,18 @@ def test_an_account_never_trades_with_itself() -> None:
     assert all(not line["maker"] for line in still.log("fill"))
 
 
+def test_self_trade_prevention_reaches_as_far_as_the_taker_then_goes() -> None:
+    still = StillVenue()
+    levels = still.generated().levels(-1, 3)
+    for number, (ticks, _) in enumerate(levels):
+        still.limit("SELL", "0.100", f"{ticks / 10:.1f}", newClientOrderId=f"mine{number}")
+    quantity = Decimal(levels[0][1] + levels[1][1] + 50) / 1000
+    still.market(quantity=str(quantity))
+    assert all(not line["maker"] for line in still.log("fill"))
+    assert still.held == quantity
+    assert still.exchange.orders.open() == []
+
+
 def test_a_reduce_only_order_is_cut_to_the_position() -> None:
     still = StillVenue()
     still.market(quantity="0.100")

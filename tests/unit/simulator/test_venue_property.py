@@ -1,7 +1,11 @@
 """Whatever is asked of the venue: its log alone tells its state, and its books stay whole."""
 
+import os
 import random
+import subprocess
+import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
@@ -160,3 +164,20 @@ def test_a_seed_is_one_course_of_events() -> None:
 
     assert course(5) == course(5)
     assert course(5) != course(6)
+
+
+COURSE = """
+import hashlib, orjson
+from test_venue_property import played
+print(hashlib.sha256(b"".join(map(orjson.dumps, played(5, "rough").venue.log.kept))).hexdigest())
+"""
+
+
+def test_the_course_is_the_same_in_another_process() -> None:
+    """No set's or hash's order leaks into it."""
+
+    def digest(hash_seed: str) -> bytes:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parent)}
+        return subprocess.run([sys.executable, "-c", COURSE], env=environment, capture_output=True, check=True).stdout
+
+    assert digest("1") == digest("2")
