@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from still_venue import StillVenue
+from still_venue import StillVenue, Wire
 
 from execactor.simulator.account import MAKER_FEE, TAKER_FEE, average, cents
 
@@ -87,6 +87,7 @@ class Hand:
 
 def played(seed: int, faults: str) -> StillVenue:
     still = StillVenue(seed=seed, faults=faults, volatility_bps=3.0)
+    still.venue.connect("/public/stream", "streams=btcusdt@depth/ethusdt@depth/solusdt@depth", Wire())
     hand = Hand(still, seed)
     for _ in range(STEPS):
         hand.act()
