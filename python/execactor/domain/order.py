@@ -174,10 +174,10 @@ def transition(state: OrderState, event: OrderEvent) -> OrderState | str:
         return following
     if state in TERMINAL:
         return f"the order has ended {state}: status messages no longer count, executions do"
-    if state in _UNSENT:
-        return f"{event} cannot concern an order that was never sent ({state})"
     if event in (OrderEvent.APPROVED, OrderEvent.SENT):
         return f"{event} comes twice: the order is {state}"
+    if state in _UNSENT:
+        return f"{event} cannot concern an order that was never sent ({state})"
     if event is OrderEvent.OUTCOME_LOST:
         return f"a lost answer changes nothing: the order is {state}"
     if event is OrderEvent.PROVEN_ABSENT:
@@ -309,7 +309,7 @@ def advance(order: Order, event: OrderEvent, *, now_ns: int, facts: Facts = NO_F
     if not isinstance(following, OrderState):
         return (msgspec.structs.replace(order, **changes) if changes else order), following
     changes["state"] = following
-    if facts.reason:
+    if facts.reason or facts.cause is not None:
         changes |= {"reason": facts.reason, "cause": facts.cause, "retryable": facts.retryable}
     if following in (OrderState.TRIGGERING, OrderState.TRIGGERED):
         changes["triggered"] = True
