@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from still_venue import StillVenue, Wire
+from still_venue import StillVenue
 
 from execactor.simulator.account import MAKER_FEE, TAKER_FEE, average, cents
 
@@ -87,7 +87,6 @@ class Hand:
 
 def played(seed: int, faults: str) -> StillVenue:
     still = StillVenue(seed=seed, faults=faults, volatility_bps=3.0)
-    still.venue.connect("/public/stream", "streams=btcusdt@depth/ethusdt@depth/solusdt@depth", Wire())
     hand = Hand(still, seed)
     for _ in range(STEPS):
         hand.act()
@@ -169,8 +168,14 @@ def test_a_seed_is_one_course_of_events() -> None:
 
 COURSE = """
 import hashlib, orjson
-from test_venue_property import played
-print(hashlib.sha256(b"".join(map(orjson.dumps, played(5, "rough").venue.log.kept))).hexdigest())
+from still_venue import StillVenue, Wire
+from test_venue_property import Hand
+still, wire = StillVenue(seed=5, faults="rough", volatility_bps=3.0), Wire()
+still.venue.connect("/public/stream", "streams=btcusdt@depth/ethusdt@depth/solusdt@depth", wire)
+hand = Hand(still, 5)
+for _ in range(40):
+    hand.act()
+print(hashlib.sha256(b"".join([*wire.raw, *map(orjson.dumps, still.venue.log.kept)])).hexdigest())
 """
 
 
