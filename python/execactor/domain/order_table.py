@@ -116,6 +116,9 @@ class OrderTable:
         self.booked.add(execution.key)
         late = not order.live and order.filled >= order.venue_filled
         order = book(order, execution, now_ns=now_ns)
+        if report.filled > order.venue_filled:
+            # An execution before this one never came: the order is not settled until it is found.
+            order = msgspec.structs.replace(order, venue_filled=report.filled)
         if report.final and order.live:
             order, _ = advance(order, OrderEvent.FILLED, now_ns=now_ns)
         self._keep(order)
