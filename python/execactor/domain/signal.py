@@ -74,8 +74,10 @@ def signal_problem(signal: Signal, *, stop_required: bool, reference_price: Deci
         return None
     if not signal.quantity > 0:
         return f"quantity {signal.quantity} must be above 0"
-    if signal.price is not None and signal.price <= 0:
-        return f"price {signal.price} must be above 0"
+    prices = {"price": signal.price, "stop_loss": signal.stop_loss, "take_profit": signal.take_profit}
+    for name, price in prices.items():
+        if price is not None and price <= 0:
+            return f"{name} {price} must be above 0"
     if signal.stop_loss is None and stop_required:
         return "stop_loss is missing: the strategy's policy requires a stop"
     return _side_problem(signal, signal.price if signal.price is not None else reference_price)
