@@ -33,9 +33,10 @@ def dec(value: Any) -> Any:
 
 
 def instrument(**changes: Any) -> Instrument:
-    numbers = {name: dec(value) if isinstance(value, (int, str)) else value for name, value in changes.items()}
-    texts = {name: changes[name] for name in ("symbol", "base", "quote", "trading") if name in changes}
-    return msgspec.structs.replace(BTC, **(numbers | texts))
+    words = ("symbol", "base", "quote", "trading")
+    return msgspec.structs.replace(
+        BTC, **{name: value if name in words else dec(value) for name, value in changes.items()}
+    )
 
 
 def entry_intent(client_id: str = "capi_entry_d1", *, quantity: Any = "0.05", **changes: Any) -> OrderIntent:
