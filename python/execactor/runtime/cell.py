@@ -196,12 +196,12 @@ class Cell:
     def wants(self) -> bool | None:
         if self.phase is _READY:
             return self.mailbox.pending()
+        # From the ready queue: an actor that fails at every restart must not starve the others.
         return False if self.phase is Phase.RESTARTING else None
 
     def visit(self, limit: int, *, hot: bool) -> int:
         if self.phase is not _READY:
-            # Only from the ready queue: an actor that fails at every restart must not starve the others.
-            return 0 if hot else self._change_phase()
+            return self._change_phase()
         take = self.mailbox.pop_hot if hot else self.mailbox.pop
         must_yield = self._dispatcher.must_yield
         actor = self.actor

@@ -122,7 +122,6 @@ class ActorSystem:
         try:
             return cell.launch()
         except BaseException:
-            cell.release()
             if cell.ref is not None:
                 cell.retire()
             self.forget(cell)

@@ -64,7 +64,6 @@ class Timers:
         timer.live = False
         if timer.handle is not None:
             timer.handle.cancel()
-            timer.handle = None
         return True
 
     def cancel_all(self) -> None:

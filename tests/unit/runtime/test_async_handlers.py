@@ -243,6 +243,17 @@ async def test_or_is_handled_again_if_it_must_not_be_lost(system, split, seen, f
     assert not system.dead_letters.counts
 
 
+async def test_but_not_when_it_was_asked_since_the_asker_is_told(system, split, seen, fail_now):
+    answer = split.ask(Fill(1), block=False)
+    await turns()
+    fail_now.set()
+    with pytest.raises(pykka.ActorDeadError):
+        await answer
+    assert await split.ask("next", block=False) == "next"
+    assert seen.count(Fill(1)) == 1
+    assert system.dead_letters.counts == {"failed": 1}
+
+
 @pytest.mark.parametrize("hook", ["on_start", "on_stop", "on_failure", "on_restart"])
 def test_an_async_hook_is_refused_when_the_class_is_made(hook):
     async def asynchronous(self: Any, *args: Any) -> None: ...

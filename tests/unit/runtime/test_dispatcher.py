@@ -152,6 +152,80 @@ async def test_repeated_flushes_do_not_multiply_the_work_between_polls(system, s
     assert len(seen) - before <= 16
 
 
+async def test_flushes_that_end_with_their_slice_do_not_multiply_the_work_between_polls():
+    clock = ManualClock()
+    system = ActorSystem(clock)
+    handled = []
+
+    class Slow(LoopActor):
+        step_ns = 300_000
+
+        def on_receive(self, message: Any) -> Any:
+            clock.advance(self.step_ns)
+            handled.append(message)
+
+    ref = system.start(Slow)
+    system.dispatcher.flush()
+    for number in range(200):
+        ref.tell(number)
+    for _ in range(5):
+        assert system.dispatcher.flush() is False
+    Slow.step_ns = 0
+    handled.clear()
+    await turns()
+    assert len(handled) == 16
+    ref.abort()
+
+
+async def test_a_visit_cut_short_by_urgent_work_goes_on_before_the_others(system, seen):
+    urgent = type("Urgent", (), {"lane": 1})()
+
+    class Alarmed(Recorder):
+        def on_receive(self, message: Any) -> Any:
+            if message == 1:
+                watcher.tell(urgent)
+            return super().on_receive(message)
+
+    alarmed, other = system.start(Alarmed, seen, "alarmed"), system.start(Recorder, seen, "other")
+    watcher = system.start(Recorder, seen, "watcher")
+    system.dispatcher.flush()
+    for number in range(3):
+        alarmed.tell(number)
+        other.tell(number)
+    system.dispatcher.flush()
+    assert [tag for tag, _ in seen] == ["alarmed"] * 2 + ["watcher"] + ["alarmed"] + ["other"] * 3
+
+
+async def test_urgent_work_from_another_thread_preempts_between_two_messages(system, seen, in_thread):
+    urgent = type("Urgent", (), {"lane": 1})()
+
+    class Interrupted(Recorder):
+        def on_receive(self, message: Any) -> Any:
+            if message == 1:
+                in_thread(lambda: watcher.tell(urgent))
+            return super().on_receive(message)
+
+    interrupted = system.start(Interrupted, seen, "interrupted")
+    watcher = system.start(Recorder, seen, "watcher")
+    system.dispatcher.flush()
+    for number in range(4):
+        interrupted.tell(number)
+    system.dispatcher.flush()
+    assert [tag for tag, _ in seen] == ["interrupted"] * 2 + ["watcher"] + ["interrupted"] * 2
+
+
+async def test_calls_posted_without_end_do_not_hold_the_dispatcher(system, seen):
+    def again() -> None:
+        system.dispatcher.post(again)
+
+    ref = system.start(Recorder, seen)
+    again()
+    ref.tell("x")
+    system.dispatcher.flush()
+    await turns(3)
+    assert seen == [("", "x")]
+
+
 async def test_another_thread_wakes_the_loop_once_for_many_messages(system, seen, in_thread, monkeypatch):
     ref = system.start(Recorder, seen)
     system.dispatcher.flush()

@@ -169,6 +169,34 @@ class TestBlockingIsRefused:
 
 
 class TestLateAnswers:
+    def test_a_gone_asker_does_not_keep_the_answer_from_the_others(self):
+        future: LoopFuture[str] = LoopFuture()
+
+        async def ask_and_leave() -> None:
+            asyncio.ensure_future(wait_for(future))  # noqa: RUF006 - to be left behind
+            await asyncio.sleep(0)
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(ask_and_leave())
+        leftovers = asyncio.all_tasks(loop)
+        loop.close()
+
+        async def still_there() -> str:
+            waiting = asyncio.ensure_future(wait_for(future))
+            await asyncio.sleep(0)
+            future.set("x")
+            return await waiting
+
+        assert asyncio.run(still_there()) == "x"
+        assert len(leftovers) == 1
+
+    def test_one_who_polls_with_a_timeout_leaves_nothing_behind(self):
+        future: LoopFuture[str] = LoopFuture()
+        for _ in range(3):
+            with pytest.raises(pykka.Timeout):
+                future.get(timeout=0)
+        assert future._waiters == []
+
     def test_an_asker_that_is_gone_with_its_loop_does_not_hurt_the_one_who_answers(self):
         system = ActorSystem.in_thread()
         gate = threading.Event()

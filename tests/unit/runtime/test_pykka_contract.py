@@ -130,14 +130,22 @@ class TestLife:
         assert actor.actor_urn in str(actor)
         assert not events.started.is_set()
 
-    def test_on_start_failing_ends_the_actor(self, kind):
+    def test_on_start_failing_ends_the_actor_without_on_failure_or_on_stop(self, kind, events):
         class FailsAtStart(kind.actor):
             def on_start(self) -> None:
                 raise RuntimeError("no")
 
+            def on_failure(self, *failure: Any) -> None:
+                events.failed.set()
+
+            def on_stop(self) -> None:
+                events.stopped.set()
+
         ref = FailsAtStart.start()
         assert ref.actor_stopped.wait(PATIENCE_S)
         assert ref not in pykka.ActorRegistry.get_all()
+        assert not events.failed.is_set()
+        assert not events.stopped.is_set()
 
     def test_an_actor_may_stop_in_on_start(self, kind, events):
         class Brief(kind.actor):

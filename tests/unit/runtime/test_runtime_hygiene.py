@@ -39,6 +39,9 @@ def test_the_switch_interval_is_set_and_the_former_one_returned():
     assert sys.getswitchinterval() == pytest.approx(0.001)
 
 
+URGENT = type("Urgent", (), {"lane": 1})()
+
+
 class Worker(LoopActor):
     """Does what its message says, in each way an actor can."""
 
@@ -56,6 +59,7 @@ class Worker(LoopActor):
             case "async":
                 return asyncio.sleep(0)
             case "fail":
+                self.actor_ref.tell(URGENT)  # ends the visit at this very message
                 raise ValueError
         return message
 
