@@ -97,6 +97,7 @@ def test_too_many_orders_stop_orders_only() -> None:
     assert (result.retryable, result.retry_after_ms) == (True, 10_000)
 
 
-def test_the_wait_that_the_venue_asks_for_counts_when_it_is_longer() -> None:
-    assert Refusal(429, -1003, "slow down", retry_after_ms=30_000).retry_after_ms == 30_000
-    assert Refusal(429, -1003, "slow down", retry_after_ms=1).retry_after_ms == 1_000
+def test_the_wait_that_the_venue_asks_for_counts_and_the_default_only_without_one() -> None:
+    assert Refusal(418, -1003, "slow down", retry_after_ms=30_000).retry_after_ms == 30_000
+    assert Refusal(418, -1003, "slow down").retry_after_ms == 120_000
+    assert Refusal(429, -1003, "slow down").retry_after_ms == 1_000

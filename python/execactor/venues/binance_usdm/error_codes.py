@@ -164,13 +164,17 @@ def _by_code(status: int, code: int) -> Rule:
 
 
 class Refusal(ExecactorError):
-    """An answer that is not the wished one. banned_until_ms: the venue's clock, when the message names it."""
+    """An answer that is not the wished one.
+
+    retry_after_ms: how long the venue asks us to wait, or the table's default when it does not say.
+    banned_until_ms: in the venue's time, when the message names it, else 0.
+    """
 
     def __init__(self, status: int, code: int, message: str, retry_after_ms: int = 0) -> None:
         self.status = status
         self.code = code
         self.rule = rule_for(status, code, message)
-        self.retry_after_ms = max(retry_after_ms, self.rule.retry_after_ms)
+        self.retry_after_ms = retry_after_ms or self.rule.retry_after_ms
         banned = _BANNED_UNTIL.search(message)
         self.banned_until_ms = int(banned.group(1)) if banned else 0
         super().__init__(f"{self.rule.meaning} (HTTP {status}, code {code}: {message[:200]})")

@@ -47,8 +47,10 @@ def observe_uses(limiter: RateLimiter, uses: Iterable[wire.LimitUse]) -> None:
 
 
 def honour(limiter: RateLimiter, clock: VenueClock, refusal: Refusal) -> None:
-    """Stop everything when the venue says so (429, 418), until its Retry-After or its "banned until"."""
+    """Stop everything when the venue says so (429, 418): until its "banned until", else for its Retry-After."""
     if not refusal.stops_everything:
         return
-    banned_ms = refusal.banned_until_ms - clock.timestamp_ms() if refusal.banned_until_ms else 0
-    limiter.stop(max(refusal.retry_after_ms, banned_ms) * _NS_PER_MS, str(refusal))
+    wait_ms = refusal.retry_after_ms
+    if refusal.banned_until_ms:
+        wait_ms = refusal.banned_until_ms - clock.timestamp_ms()
+    limiter.stop(wait_ms * _NS_PER_MS, str(refusal))
