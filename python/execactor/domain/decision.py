@@ -11,6 +11,7 @@ from execactor.domain.ids import decision_key
 
 MAX_AGE_MS = 600_000
 MAX_AHEAD_MS = 5_000
+_MAX_EXPONENT = 18
 
 
 class Action(StrEnum):
@@ -111,6 +112,8 @@ def parse_decision(body: bytes, now_ms: int, *, max_age_ms: int = MAX_AGE_MS) ->
     if age_ms < -MAX_AHEAD_MS:
         ahead = f"timestamp_iso lies {-age_ms / 1000:.0f} s in the future; check the clocks"
         return DecisionProblem(wire.symbol, ahead)
+    # The same time is the same decision, however it is written.
+    wire.timestamp_iso = timestamp.astimezone(UTC).isoformat()
     canonical = msgspec.json.encode(wire, order="deterministic")
     return Decision(
         key=decision_key(wire.id, wire.symbol, wire.timestamp_iso),
@@ -139,6 +142,8 @@ def _symbol_of(body: bytes) -> str | None:
 def _first_problem(wire: _Wire) -> str | None:
     if not wire.symbol:
         return "symbol is empty"
+    if wire.id == "":
+        return "id is empty: leave it out, or name the decision"
     low, high = wire.entry_zone
     numbers = {
         "entry_zone": low,
@@ -153,6 +158,8 @@ def _first_problem(wire: _Wire) -> str | None:
     for name, value in numbers.items():
         if value is not None and not value.is_finite():
             return f"{name.strip()} is {value}; a finite number is needed"
+        if value and abs(value.adjusted()) > _MAX_EXPONENT:
+            return f"{name.strip()} {value} is beyond what a price or size can be"
     if not 0 <= wire.confidence <= 1:
         return f"confidence {wire.confidence} is outside 0..1"
     if wire.action is Action.FLAT:
@@ -172,6 +179,9 @@ def _entry_problem(wire: _Wire) -> str | None:
         return f"sl {wire.sl} is on the wrong side: a {wire.action} stop lies {beyond} the entry {entry}"
     if wire.tp1 is None:
         return f"tp1 is missing: a {wire.action} decision needs a first target"
+    for name, target in (("tp1", wire.tp1), ("tp2", wire.tp2)):
+        if target is not None and target <= 0:
+            return f"{name} {target} must be above 0"
     if (wire.tp1 - entry) * sign <= 0:
         return f"tp1 {wire.tp1} is on the wrong side: a {wire.action} target lies {before} the entry {entry}"
     if wire.tp2 is not None and (wire.tp2 - wire.tp1) * sign <= 0:
