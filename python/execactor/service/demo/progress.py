@@ -12,6 +12,7 @@ import click
 import orjson
 
 _SETTLE_S = 0.15
+_POLL_S = 0.05
 _NS_PER_S = 1_000_000_000
 _ORDER_NEWS = {"FILLED", "CANCELED", "EXPIRED", "REJECTED"}
 _ALGO_NEWS = {"NEW", "TRIGGERED", "CANCELED", "EXPIRED", "REJECTED", "VANISHED"}
@@ -44,24 +45,30 @@ class Progress:
             click.echo(f"{seconds:7.3f}  {who:<6}  {text}", err=self._to_stderr)
 
     async def follow_venue(self, log: Path) -> None:
-        """Tell what the venue writes into its log, until cancelled."""
+        """Tell what the venue writes into its log, until cancelled; what it wrote by then is told, too."""
         with log.open("rb") as lines:
             rest = b""
-            while True:
-                rest += lines.read()
-                *whole, rest = rest.split(b"\n")
-                for line in whole:
-                    event = orjson.loads(line)
-                    text = venue_line(event)
-                    if text:
-                        self.say("venue", text, event["t"])
-                await asyncio.sleep(0.05)
+            try:
+                while True:
+                    rest = self._tell_lines(rest + lines.read())
+                    await asyncio.sleep(_POLL_S)
+            finally:
+                self._tell_lines(rest + lines.read())
 
     def tell_record(self, event: Mapping[str, Any]) -> None:
         """Tell one record of the engine's journal."""
         text = record_line(event["kind"], event["record"])
         if text:
             self.say("engine", text, event["ts_ns"])
+
+    def _tell_lines(self, text: bytes) -> bytes:
+        *whole, rest = text.split(b"\n")
+        for line in whole:
+            event = orjson.loads(line)
+            said = venue_line(event)
+            if said:
+                self.say("venue", said, event["t"])
+        return rest
 
 
 def venue_line(event: Mapping[str, Any]) -> str:

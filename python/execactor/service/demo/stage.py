@@ -31,6 +31,10 @@ class DemoFailed(ExecactorError):
     """The demo could not be played to its end."""
 
 
+class NotInTime(DemoFailed):
+    """Something that was waited for did not happen."""
+
+
 class Scenery(msgspec.Struct, frozen=True, kw_only=True):
     """What the stage is set up with. directory: temporary, for everything; venue_log: where the venue writes."""
 
@@ -124,43 +128,36 @@ class Stage:
         self.progress.say("demo", f"decision {key}: flat {symbol}")
         decisions.write(self.decisions, decisions.flat(key, symbol))
 
-    async def heard(self, what: Callable[[str, Record], bool], *, within_s: float, wanted: str) -> Record:
-        """Wait until the engine's journal holds a record of which `what(kind, record)` is true.
-
-        Raises DemoFailed naming `wanted`, and ChildFailed when the engine has ended meanwhile.
-        """
-        looked = 0
-
-        def found() -> Record | None:
-            nonlocal looked
-            fresh, looked = self._records[looked:], len(self._records)
-            return next((event["record"] for event in fresh if what(event["kind"], event["record"])), None)
-
-        try:
-            async with asyncio.timeout(within_s), self._news:
-                while (record := found()) is None:
-                    if not self.engine.running:
-                        raise ChildFailed("the engine ended by itself")
-                    await self._news.wait()
-                return record
-        except TimeoutError:
-            raise DemoFailed(f"{wanted} did not happen within {within_s:g} s") from None
-
-    async def entered(self, fed: Fed) -> None:
-        """Wait until the entry of a decision has begun to fill."""
+    async def entered(self, fed: Fed, within_s: float) -> None:
+        """Wait until the entry of a decision has begun to fill. Raises NotInTime or ChildFailed."""
 
         def is_entry(kind: str, record: Record) -> bool:
             return kind == "execution" and f"_entry_{fed.key}" in record["client_id"]
 
-        await self.heard(is_entry, within_s=10, wanted=f"the entry of {fed.key}")
+        await self._heard(is_entry, within_s, f"the entry of {fed.key}")
 
-    async def closed(self, fed: Fed, within_s: float = 25) -> Record:
-        """Wait until the trade of a decision is closed; returns its record."""
+    async def ended(self, fed: Fed, within_s: float) -> None:
+        """Wait until a decision is over, traded or not. Raises NotInTime or ChildFailed."""
 
         def is_end(kind: str, record: Record) -> bool:
-            return kind == "trade" and record["key"] == fed.key
+            return kind == "plan_ended" and record["key"] == fed.key
 
-        return await self.heard(is_end, within_s=within_s, wanted=f"the end of {fed.key}")
+        await self._heard(is_end, within_s, f"the end of {fed.key}")
+
+    async def _heard(self, wanted: Callable[[str, Record], bool], within_s: float, what: str) -> None:
+        """Wait until the engine's journal holds a record of which `wanted(kind, record)` is true."""
+        looked = 0
+        try:
+            async with asyncio.timeout(within_s), self._news:
+                while True:
+                    fresh, looked = self._records[looked:], len(self._records)
+                    if any(wanted(event["kind"], event["record"]) for event in fresh):
+                        return
+                    if not self.engine.running:
+                        raise ChildFailed("the engine ended by itself")
+                    await self._news.wait()
+        except TimeoutError:
+            raise NotInTime(f"{what} did not happen within {within_s:g} s") from None
 
     async def keep_latencies(self) -> None:
         """Ask the engine for its latencies, as long as it lives."""
