@@ -112,6 +112,10 @@ async def _report(engine: "Engine", _params: NoParams) -> Any:
     }
 
 
+async def _account(engine: "Engine", _params: NoParams) -> Any:
+    return await engine.account_status()
+
+
 async def _kill(engine: "Engine", params: WithReason) -> Any:
     engine.kill(params.reason)
     return await engine.account_status()
@@ -161,6 +165,7 @@ METHODS: Mapping[str, tuple[type[msgspec.Struct], Method]] = {
     "trades": (NoParams, _trades),
     "fills": (WhichFills, _fills),
     "report": (NoParams, _report),
+    "account": (NoParams, _account),
     "kill": (WithReason, _kill),
     "resume": (WithReason, _resume),
     "decide": (DecisionBody, _decide),

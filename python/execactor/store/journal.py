@@ -15,7 +15,7 @@ from execactor.domain.errors import ConfigurationError, InvariantViolated
 from execactor.store.records import Record, decode, encode
 
 SCHEMA_VERSION = 1
-_OLDEST_SAFE_SQLITE = (3, 51, 3)
+OLDEST_SAFE_SQLITE = (3, 51, 3)
 
 _SCHEMA = """
 create table if not exists meta (name text primary key, value text not null) without rowid;
@@ -50,7 +50,7 @@ class Journal:
 
     def __init__(self, path: Path, *, account: str, now_ms: int) -> None:
         version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-        if version < _OLDEST_SAFE_SQLITE:
+        if version < OLDEST_SAFE_SQLITE:
             raise ConfigurationError("sqlite", apsw.sqlite_lib_version(), "3.51.3 or newer is needed (WAL-reset bug)")
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
