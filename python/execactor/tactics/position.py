@@ -51,6 +51,7 @@ from execactor.tactics.trade import (
     asking,
     cancelling,
     due,
+    hanging,
     triggered_key,
 )
 
@@ -106,8 +107,9 @@ def next_wake_ns(state: TradeState, now_ns: int) -> int | None:
     if state.plan is None and state.position.flat and explained:
         return None
     wake = now_ns + _IDLE_TICK_NS
-    if not state.position.flat and not state.exit_reason and state.live(Role.ENTRY):
-        wake = min(wake, state.last_entry_fill_ns + state.policy.fill_pause_ns)
+    pause_ends_ns = state.last_entry_fill_ns + state.policy.fill_pause_ns
+    if not state.position.flat and not state.exit_reason and state.live(Role.ENTRY) and pause_ends_ns > now_ns:
+        wake = min(wake, pause_ends_ns)
     if state.exposed_since_ns or state.exit_reason or _backing_off(state):
         wake = min(wake, now_ns + state.policy.backoff_ns)
     return max(wake, now_ns + 1)
@@ -361,12 +363,20 @@ def _finish(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     if state.hold_stops:
         left = [order for order in left if order.intent.role not in (Role.STOP, Role.TIGHTENED_STOP)]
     state, effects = cancelling(state, left, "the position is closed", now_ns)
-    if any(order.live for order in state.orders.values()):
+    stuck_orders = hanging(state, state.orders.values(), now_ns, state.policy.stuck_ns)
+    if any(order.live for order in state.orders.values() if order not in stuck_orders):
         return state, effects
-    unsettled = [order for order in state.orders.values() if not order.settled]
+    unsettled = [order for order in state.orders.values() if not order.live and not order.settled]
     if unsettled:
         return _settle(state, unsettled, now_ns)
-    return _close_books(state, now_ns)
+    effects += [_stuck_alert(state, order) for order in stuck_orders]
+    state, more = _close_books(state, now_ns)
+    return state, effects + more
+
+
+def _stuck_alert(state: TradeState, order: Order) -> Alert:
+    text = f"{order.client_id} hangs while triggering; the position is closed, the order is left to the venue"
+    return Alert(level=AlertLevel.CRITICAL, code="ORDER_STUCK", text=text, symbol=state.symbol)
 
 
 def _entry_is_over(state: TradeState) -> bool:
