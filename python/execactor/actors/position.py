@@ -32,6 +32,7 @@ from execactor.domain.messages import (
     SubmitProtective,
     SymbolReconciled,
     TradeClosed,
+    VenuePositionSeen,
 )
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position
@@ -252,6 +253,8 @@ class PositionActor(LoopActor):
             self.context.record(event, self.symbol)
             self.context.risk.tell(event)
             self._feed(event)
+        if verdict is Verdict.FINE:
+            self._feed(VenuePositionSeen(quantity=theirs.quantity))
         if not self.active:
             self.active = True
             self._feed(Tick())

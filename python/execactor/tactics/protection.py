@@ -13,7 +13,7 @@ from execactor.tactics.trade import Effect, TradeState, asking, hanging, intent_
 
 def protect(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """Keep a venue-confirmed base stop on an open position; where that fails in time, ask for the exit."""
-    if state.position.flat or state.plan is None or state.plan.stop_price is None:
+    if not _open(state) or state.plan is None or state.plan.stop_price is None:
         return msgspec.structs.replace(state, exposed_since_ns=0), []
     state = _measure_exposure(state, now_ns)
     reason = _reason_to_give_up(state, now_ns)
@@ -62,6 +62,16 @@ def acknowledged(state: TradeState, now_ns: int) -> bool:
 def verified(state: TradeState) -> bool:
     """Whether an event, a query or a listing showed a working base stop."""
     return any(order.working and order.verified for order in state.of(Role.STOP))
+
+
+def _open(state: TradeState) -> bool:
+    """Whether there is something to protect.
+
+    The venue states the position before it reports the execution, whose event may get lost: a base stop closes
+    whatever is open, so it need not wait for the quantity.
+    """
+    stated = bool(state.venue_quantity) and not state.opened_ns and bool(state.of(Role.ENTRY))
+    return not state.position.flat or stated
 
 
 def _fresh_evidence(state: TradeState, now_ns: int) -> bool:
@@ -117,7 +127,7 @@ def _place_base_stop(state: TradeState, now_ns: int) -> tuple[TradeState, list[E
     intent = intent_of(
         state,
         Role.STOP,
-        state.position.closing_side,
+        state.plan.side.opposite,
         OrderType.STOP_MARKET,
         now_ns=now_ns,
         trigger_price=state.plan.stop_price,

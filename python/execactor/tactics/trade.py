@@ -64,6 +64,7 @@ class TradePolicy(msgspec.Struct, frozen=True, kw_only=True):
     fill_pause_ns: take-profits are sized once fills pause for this long.
     evidence_ns: how long the venue's refusal of a second stop counts as proof of the first.
     missed_fill_ns: a position that the venue stated and our fills do not explain for longer is looked into.
+    stuck_ns: an order that hangs while triggering for longer no longer keeps a closed trade's books open.
     repeat_ns: a request whose effect is not seen after this is made again.
     exit_collar_fraction: how far beyond the mark price an exit limit order may go where the venue refuses MARKET.
     stop_required: whether a trade may be made without a stop.
@@ -79,6 +80,7 @@ class TradePolicy(msgspec.Struct, frozen=True, kw_only=True):
     longest_backoff_ns: int = 2 * SECOND
     evidence_ns: int = 30 * SECOND
     missed_fill_ns: int = 500 * MS
+    stuck_ns: int = 10 * SECOND
     entry_attempts: int = 3
     tp1_fraction: Decimal = Decimal("0.5")
     break_even_after_tp1: bool = True
@@ -205,7 +207,7 @@ def asking(state: TradeState, intent: OrderIntent, now_ns: int) -> tuple[TradeSt
 
 
 def cancelling(state: TradeState, orders: Iterable[Order], reason: str, now_ns: int) -> tuple[TradeState, list[Effect]]:
-    """Ask to cancel those that are live and were not asked for within `repeat_ns`."""
+    """Ask to cancel those that are live and wait, if that was not asked for within `repeat_ns`."""
     effects: list[Effect] = []
     asked = dict(state.asked_ns)
     for order in orders:
@@ -226,9 +228,9 @@ def triggered_key(order: Order) -> str:
     return f"triggered:{order.client_id}"
 
 
-def hanging(state: TradeState, orders: Iterable[Order], now_ns: int) -> list[Order]:
-    """Those that were triggered longer than `breach_ns` ago and still have not ended."""
-    limit = state.policy.breach_ns
+def hanging(state: TradeState, orders: Iterable[Order], now_ns: int, limit_ns: int | None = None) -> list[Order]:
+    """Those that were triggered longer than `limit_ns` (default: `breach_ns`) ago and still have not ended."""
+    limit = state.policy.breach_ns if limit_ns is None else limit_ns
     return [
         order
         for order in orders
