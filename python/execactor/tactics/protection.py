@@ -32,6 +32,8 @@ def tighten(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     if not state.policy.break_even_after_tp1 or len(plan.targets) < 2 or not _first_target_done(state):
         return state, []
     stops = state.of(Role.TIGHTENED_STOP)
+    if hanging(state, stops, now_ns):
+        return msgspec.structs.replace(state, exit_reason="the tightened stop hangs while triggering"), []
     if any(order.live for order in stops):
         return state, []
     if stops and stops[-1].cause is RejectCause.WOULD_TRIGGER:
