@@ -221,6 +221,7 @@ class Cell:
                 response = receive(message)
             except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - a handler may raise anything
                 self._failed(letter, exc)
+                del letter  # the traceback keeps this frame: the asker's future would be in a cycle with its exception
             except BaseException as exc:
                 self.lose(letter, "failed", exc)
                 raise
@@ -284,9 +285,6 @@ class Cell:
     # Failure and end
 
     def _failed(self, letter: Addressed, exc: BaseException) -> None:
-        if exc.__traceback__ is not None and exc.__traceback__.tb_next is not None:
-            # Without the runtime's own frame, which knows the letter: an asker's future would be in a cycle with it.
-            exc.__traceback__ = exc.__traceback__.tb_next
         if letter.reply_to is None:
             self.crash(exc, letter)
             return

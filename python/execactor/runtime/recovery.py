@@ -28,7 +28,7 @@ class Phase(enum.Enum):
     STOPPED = enum.auto()
 
 
-class RetriedLetter(Letter, gc=False, kw_only=True):
+class RetriedLetter(Letter, kw_only=True):
     """A message that the restarted actor handles before any other."""
 
     attempts: int

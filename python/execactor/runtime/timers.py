@@ -21,7 +21,7 @@ class _Timer:
         self.queued = False
 
 
-class Tick(Letter, gc=False, kw_only=True):
+class Tick(Letter, kw_only=True):
     """A timer's message on its way through the mailbox; void once the timer is cancelled."""
 
     claim: Callable[[], bool]

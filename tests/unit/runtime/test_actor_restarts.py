@@ -54,6 +54,7 @@ class Worker(LoopActor):
 
     def on_restart(self, cause: BaseException) -> None:
         self.seen.append(f"restarted: {cause}")
+        self.cause = cause
 
 
 class Impatient(Worker):
@@ -134,9 +135,10 @@ class TestRestart:
             ref.tell(ValueError)
             run()
             gc.collect()
-        counts = before.count, ref.proxy().count
+        counts = before.count, ref.proxy().count, ref.proxy().cause
         run()
-        assert [count.get() for count in counts] == [0, 0]
+        assert [count.get() for count in counts[:2]] == [0, 0]
+        assert isinstance(counts[2].get(), ValueError)
 
     def test_the_replaced_instance_is_freed_and_the_new_one_is_kept_alive(self, system, seen, run):
         instances: weakref.WeakSet[LoopActor] = weakref.WeakSet()
@@ -221,13 +223,15 @@ class TestRetry:
         kill = type("Kill", (), {"lane": 0})()
 
         class Overtaken(Worker):
-            def on_failure(self, *failure: Any) -> None:
-                self.actor_ref.tell(kill)
+            def on_receive(self, message: Any) -> Any:
+                if message is fill and not fill.failures:
+                    self.actor_ref.tell(kill)
+                return super().on_receive(message)
 
         fill = Fill(1, [])
         system.start(Overtaken, seen).tell(fill)
         run()
-        assert seen == ["started", "restarted: attempt 1", fill, kill]
+        assert seen == ["started", "failed: attempt 1", "restarted: attempt 1", fill, kill]
 
     def test_after_three_attempts_it_is_a_dead_letter_and_escalated_and_the_actor_goes_on(
         self, system, seen, run, escalations
