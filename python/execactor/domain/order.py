@@ -110,7 +110,11 @@ class Pending(StrEnum):
 
 
 class RejectCause(StrEnum):
-    """Why a venue refused an order, in words that tactics understand; the adapter translates its codes."""
+    """Why a venue refused an order, in words that tactics understand; the adapter translates its codes.
+
+    FATAL: the venue refuses to work with this account: key, permission, signature, position mode, liquidation. No order
+    that takes risk makes sense until a person has looked.
+    """
 
     WOULD_TRIGGER = "WOULD_TRIGGER"
     STOP_EXISTS = "STOP_EXISTS"
@@ -119,6 +123,7 @@ class RejectCause(StrEnum):
     THIN_BOOK = "THIN_BOOK"
     OVERLOADED = "OVERLOADED"
     RISK = "RISK"
+    FATAL = "FATAL"
     OTHER = "OTHER"
 
 

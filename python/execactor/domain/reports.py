@@ -7,15 +7,14 @@ import msgspec
 
 from execactor.domain.fill import Execution
 from execactor.domain.lanes import VENUE
-from execactor.domain.order import OrderEvent, OrderType, RejectCause
+from execactor.domain.order import OrderEvent, RejectCause
 from execactor.domain.side import Side
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The status of a regular order. filled: cumulative base units; event: what the status means for our table.
 
-    order_type is the venue's word where we do not use the type. parent_id: client id of the conditional order that it
-    sprang from, when the venue tells.
+    order_type: the venue's word, which may be a type that we never place.
     """
 
     lane: ClassVar[int] = VENUE
@@ -55,8 +54,8 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class ConditionalReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The status of a conditional order at the venue's algo service.
 
-    child_id: venue id of the order that it became; executed: base units that the child traded, when stated.
-    quantity None: it closes the whole position.
+    order_type: the venue's word, as in OrderReport. child_id: venue id of the order that it became; executed: base units
+    that the child traded, when stated. quantity None: it closes the whole position.
     """
 
     lane: ClassVar[int] = VENUE
@@ -67,7 +66,7 @@ class ConditionalReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     venue_id: str
     event: OrderEvent
     side: Side
-    order_type: OrderType
+    order_type: str
     trigger_price: Decimal
     quantity: Decimal | None = None
     close_position: bool = False
@@ -86,8 +85,32 @@ class PositionReport(msgspec.Struct, frozen=True, kw_only=True):
     entry_price: Decimal
 
 
+class BalanceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a spot account holds of one asset, in units of it. locked: in open orders; free: the rest."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Free and locked together."""
+        return self.free + self.locked
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came into the account (positive) or left it otherwise than by trading, in units of the asset."""
+
+    asset: str
+    amount: Decimal
+
+
 class AccountReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Balances and positions that changed, and why (the venue's word). wallet_balance None: not of our margin asset."""
+    """Balances and positions that changed, and why (the venue's word).
+
+    wallet_balance None: not of our margin asset. balances, transfer: spot accounts only; balances lists the assets that
+    the venue names, each as it stands now, while a transfer is a change, whose result a later report states.
+    """
 
     lane: ClassVar[int] = VENUE
     retry_after_restart: ClassVar[bool] = True
@@ -95,6 +118,8 @@ class AccountReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     cause: str
     wallet_balance: Decimal | None = None
     positions: tuple[PositionReport, ...] = ()
+    balances: tuple[BalanceReport, ...] = ()
+    transfer: Transfer | None = None
     time_ms: int = 0
 
 
@@ -138,7 +163,10 @@ VenueEvent = (
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
-    """The venue took the request and gave its id. final: the answer already states an end (IOC, MARKET)."""
+    """The venue took the request and gave its id.
+
+    status: what the answer itself states of the order; for one that cannot rest (IOC, MARKET) that may be its end.
+    """
 
     venue_id: str
     status: OrderReport | ConditionalReport | None = None
