@@ -54,8 +54,8 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class ConditionalReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The status of a conditional order at the venue's algo service.
 
-    order_type: the venue's word, as in OrderReport. child_id: venue id of the order that it became; executed: base units
-    that the child traded, when stated. quantity None: it closes the whole position.
+    order_type: the venue's word, as in OrderReport. child_id: venue id of the order that it became; executed: base
+    units that the child traded, when stated. quantity None: it closes the whole position.
     """
 
     lane: ClassVar[int] = VENUE
