@@ -158,9 +158,13 @@ mod tests {
             }
             both.record(if value % 3 == 0 { value * value } else { value * 7 });
         }
+        let mut turned = right.clone();
+        turned.merge(&left);
         left.merge(&right);
-        assert_eq!((left.count, left.sum, left.max), (both.count, both.sum, both.max));
-        assert_eq!(left.counts, both.counts);
+        for merged in [&left, &turned] {
+            assert_eq!((merged.count, merged.sum, merged.max), (both.count, both.sum, both.max));
+            assert_eq!(merged.counts, both.counts);
+        }
         left.reset();
         assert_eq!((left.percentile(99.0), left.count(), left.max()), (0, 0, 0));
     }

@@ -102,7 +102,7 @@ impl Ladder {
                 self.recentre(key);
                 self.top = key;
             }
-        } else if self.top - self.base < self.width() / 8 && !self.cold.is_empty() {
+        } else if self.top - self.base < self.width() / 4 && !self.cold.is_empty() {
             self.recentre(self.top);
         }
     }

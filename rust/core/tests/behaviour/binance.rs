@@ -37,8 +37,8 @@ fn an_event_is_read_however_it_is_written() {
         r#"{"u":160,"U":157,"b":[["61796.70","1.5"]],"nested":{"a":[[1,2],{"b":"]}"}],"U":null},"a":[["61796.8","0"]],"pu":149,"x":-1.5e3,"y":"\"\\","z":[]}"#,
         r#"{"e":"depthUpdate","E":1,"T":2,"s":"BTCUSDT","ps":"BTCUSD","U":157,"u":160,"pu":149,"b":[["61796.70","1.5"]],"a":[["61796.80","0"]],"ps":"BTCUSDT","st":1}"#,
     ];
+    let mut feed = usdm();
     for text in cases {
-        let mut feed = usdm();
         let ids = Ids { first: 157, last: 160, previous: 149 };
         assert_eq!(feed.read_update(text.as_bytes()), Ok(Some(ids)), "{text}");
         assert_eq!(pairs(&feed.levels().bids), [(617_967, 1500)], "{text}");
@@ -53,8 +53,8 @@ fn a_snapshot_is_read_however_it_is_written() {
         r#"{"asks": [["61796.80", "2"]], "bids": [["61796.70", "1.5"]], "lastUpdateId": 160}"#,
         r#"{"lastUpdateId":160,"bids":[["61796.70000000","1.50000000",[]]],"asks":[["61796.80000000","2.00000000",[]]]}"#,
     ];
+    let mut feed = usdm();
     for text in cases {
-        let mut feed = usdm();
         assert_eq!(feed.read_snapshot(text.as_bytes()), Ok(160), "{text}");
         assert_eq!(pairs(&feed.levels().bids), [(617_967, 1500)], "{text}");
         assert_eq!(pairs(&feed.levels().asks), [(-617_968, 2000)], "{text}");
@@ -92,6 +92,9 @@ fn what_is_no_whole_depth_message_is_refused() {
         r#"{"e":"depthUpdate","U":157,"U":157,"u":160,"pu":149,"b":[],"a":[]}"#,
         r#"{"e":"depthUpdate","U":"157","u":160,"pu":149,"b":[],"a":[]}"#,
         r#"{"e":"depthUpdate","U":-157,"u":160,"pu":149,"b":[],"a":[]}"#,
+        r#"{"e":"depthUpdate","E":,"s":"","U":157,"u":160,"pu":149,"b":[],"a":[]}"#,
+        r#"{"e":"depthUpdate","U":,"u":160,"pu":149,"b":[],"a":[]}"#,
+        r#"{"e":"depthUpdate","U":157,"u":160,"pu":149,"b":[["600000000000000000","2"]],"a":[]}"#,
         r#"{"e":"depthUpdate","U":157.5,"u":160,"pu":149,"b":[],"a":[]}"#,
         r#"{"e":"depthUpdate","U":99999999999999999999,"u":99999999999999999999,"pu":149,"b":[],"a":[]}"#,
         r#"{"e":"depthUpdate","U":157,"u":160,"pu":149,"b":null,"a":[]}"#,

@@ -103,6 +103,28 @@ fn a_snapshot_older_than_what_waits_leaves_it_waiting_for_the_next() {
 }
 
 #[test]
+fn a_hole_among_the_waiting_messages_asks_for_a_snapshot_beyond_it() {
+    let mut book = book(Rule::Futures);
+    for (first, last, previous) in [(101, 110, 100), (111, 120, 110), (131, 140, 130), (141, 150, 140)] {
+        assert_eq!(book.apply(ids(first, last, previous), &quiet()), BUFFERED);
+    }
+    assert_eq!((book.apply_snapshot(115, &quiet()), book.state()), (GAP, State::Stale));
+    assert_eq!((book.apply_snapshot(130, &quiet()) & SYNCED, book.last_update_id()), (SYNCED, 150));
+}
+
+#[test]
+fn a_repeated_message_does_not_break_the_chain_that_waits() {
+    for again in [(101, 110, 100), (111, 120, 110)] {
+        let mut book = book(Rule::Futures);
+        for (first, last, previous) in [(101, 110, 100), (111, 120, 110)] {
+            book.apply(ids(first, last, previous), &quiet());
+        }
+        assert_eq!(book.apply(ids(again.0, again.1, again.2), &quiet()), IGNORED);
+        assert_eq!((book.apply_snapshot(105, &quiet()) & SYNCED, book.last_update_id()), (SYNCED, 120));
+    }
+}
+
+#[test]
 fn a_message_that_could_not_be_read_makes_the_book_stale_until_a_snapshot() {
     let mut book = synced(Rule::Spot, 100);
     assert_eq!((book.lose_message(), book.state(), book.tradable()), (MALFORMED, State::Stale, false));
@@ -145,27 +167,36 @@ fn an_order_is_priced_against_the_side_it_takes_from() {
 fn waiting_messages_are_bounded_and_the_newest_stay() {
     let mut book = book(Rule::Spot);
     let many: Vec<(i64, i64)> = (1..=10_000).map(|ticks| (ticks, 1)).collect();
-    for id in 1..=100 {
+    for id in 1..=40 {
         assert_eq!(book.apply(ids(id, id, 0), &levels(&many, &[])), BUFFERED);
     }
     assert_eq!(book.apply_snapshot(10, &quiet()), GAP);
-    assert_eq!(book.apply_snapshot(90, &levels(&[], &[(20_000, 1)])) & SYNCED, SYNCED);
-    assert_eq!((book.last_update_id(), book.bids().count()), (100, 10_000));
+    assert_eq!(book.apply_snapshot(35, &levels(&[], &[(20_000, 1)])) & SYNCED, SYNCED);
+    assert_eq!((book.last_update_id(), book.bids().count()), (40, 10_000));
+    for first in [201, 301] {
+        book.lose_message();
+        for id in first..first + 20 {
+            assert_eq!(book.apply(ids(id, id, 0), &levels(&many, &[])), BUFFERED);
+        }
+    }
+    assert_eq!(book.apply_snapshot(300, &quiet()) & SYNCED, SYNCED, "what a hole made useless takes no room");
     let huge: Vec<(i64, i64)> = (1..=300_000).map(|ticks| (ticks, 1)).collect();
     book.lose_message();
-    book.apply(ids(101, 101, 0), &levels(&huge, &[]));
-    assert_eq!(book.apply_snapshot(101, &quiet()) & SYNCED, SYNCED);
+    book.apply(ids(401, 401, 0), &levels(&huge, &[]));
+    assert_eq!(book.apply_snapshot(401, &quiet()) & SYNCED, SYNCED);
 }
 
 #[test]
 fn reset_forgets_everything_but_the_counters() {
     let mut book = synced(Rule::Spot, 100);
     book.apply(ids(101, 101, 0), &levels(&[(99, 8)], &[(103, 1)]));
+    assert_eq!(book.apply(ids(200, 200, 0), &quiet()), GAP | BUFFERED);
     book.reset();
     assert_eq!((book.state(), book.bbo(), book.last_update_id()), (State::Empty, None, 0));
     assert_eq!((book.bids().count(), book.asks().count()), (0, 0));
-    assert_eq!((book.counters().messages, book.counters().deltas), (2, 2));
+    assert_eq!((book.counters().messages, book.counters().deltas), (3, 2));
     assert_eq!(book.apply_snapshot(7, &quiet()) & SYNCED, SYNCED);
+    assert_eq!(book.last_update_id(), 7);
 }
 
 /// A venue's feed: messages of one to four changes, each with an id, and the book after every id.

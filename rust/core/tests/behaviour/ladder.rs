@@ -99,6 +99,19 @@ fn the_best_moves_to_levels_outside_the_window_when_the_window_empties() {
 }
 
 #[test]
+fn the_window_follows_a_best_that_drifts_down() {
+    let (mut ladder, mut oracle) = (Ladder::new(1024).unwrap(), Oracle::new());
+    for key in (0..50_000).rev() {
+        set(&mut ladder, &mut oracle, key, 1);
+        set(&mut ladder, &mut oracle, key - 200, 1);
+        set(&mut ladder, &mut oracle, key + 1, 0);
+        ladder.settle();
+    }
+    assert_same(&ladder, &oracle, 1);
+    assert!(ladder.recentres() < 100 && ladder.cold_ops() < 100, "{} {}", ladder.recentres(), ladder.cold_ops());
+}
+
+#[test]
 fn a_far_print_that_is_taken_back_in_the_same_message_changes_nothing() {
     let (mut ladder, mut oracle) = (Ladder::new(64).unwrap(), Oracle::new());
     (0..40).for_each(|key| set(&mut ladder, &mut oracle, key, 1 + key));
