@@ -201,7 +201,9 @@ class Cell:
 
     def visit(self, limit: int, *, hot: bool) -> int:
         if self.phase is not _READY:
-            return self._change_phase()
+            handled = self._change_phase()
+            self._dispatcher.must_yield()
+            return handled
         take = self.mailbox.pop_hot if hot else self.mailbox.pop
         must_yield = self._dispatcher.must_yield
         actor = self.actor
@@ -230,7 +232,7 @@ class Cell:
                     self._suspend(letter, response)
                 elif letter.reply_to is not None:
                     answer(letter.reply_to, response)
-            if self.phase is not _READY or must_yield():
+            if must_yield() or self.phase is not _READY:
                 break
         return handled
 

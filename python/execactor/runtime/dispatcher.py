@@ -137,7 +137,7 @@ class Dispatcher:
         return not (self._hot or self._ready or self._posted)
 
     def must_yield(self) -> bool:
-        """Whether the mailbox being visited has to let go after the message it has just handled."""
+        """Whether the mailbox being visited has to let go after what it has just done. To be asked each time."""
         if self._monotonic_ns() >= self._slice_end_ns:
             self._slice_over = True
         elif not self._hot and not self._posted:

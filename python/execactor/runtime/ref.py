@@ -86,8 +86,8 @@ class LoopRef(pykka.ActorRef[A]):
         """Stop the actor after everything queued before in its SYSTEM, URGENT and NORMAL lanes.
 
         The request waits in the NORMAL lane. What comes later there, and all of the BULK lane, become dead letters;
-        asks among them fail with ActorDeadError. A handler that is suspended is waited for. True: stopped by this or
-        another request; False: was dead already.
+        asks among them fail with ActorDeadError. A suspended handler, or a restart that backs off, is waited for.
+        True: stopped by this or another request; False: was dead already.
         """
         if block and self.is_alive():
             refuse_to_block("A blocking ask or stop")

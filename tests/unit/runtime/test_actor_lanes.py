@@ -101,6 +101,24 @@ def test_urgent_work_of_one_actor_goes_before_the_queued_work_of_another(system)
     assert len(seen) == 21
 
 
+def test_urgent_work_of_a_busy_actor_keeps_its_priorities(system, ref, seen):
+    system.dispatcher.flush()
+    sent = [Decision(1), Fill(1), Kill(1), Fill(2)]
+    for message in sent:
+        ref.tell(message)
+    system.dispatcher.flush()
+    assert seen == [Kill(1), Fill(1), Fill(2), Decision(1)]
+
+
+def test_nobody_but_the_dispatcher_takes_from_a_mailbox(system, ref):
+    ref.tell("x")
+    assert not ref.actor_inbox.empty()
+    with pytest.raises(RuntimeError, match="served by its dispatcher"):
+        ref.actor_inbox.get()
+    system.dispatcher.flush()
+    assert ref.actor_inbox.empty()
+
+
 def test_urgent_work_preempts_between_two_messages(system):
     seen: list[Any] = []
 

@@ -365,6 +365,43 @@ class TestNeverFreezes:
             await turns()
         assert seen == [("", "x")]
 
+    async def test_a_flush_ends_even_while_an_actor_restarts_without_end(self, caplog):
+        caplog.set_level(logging.CRITICAL + 1)
+        clock = ManualClock()
+        system = ActorSystem(clock)
+
+        class Hopeless(LoopActor):
+            supervision = Supervision(max_restarts=10**9)
+
+            def on_restart(self, cause: BaseException) -> None:
+                clock.advance(1_000)
+                raise RuntimeError("hopeless")
+
+            def on_receive(self, message: Any) -> Any:
+                raise ValueError
+
+        ref = system.start(Hopeless)
+        ref.tell("x")
+        assert system.dispatcher.flush() is False
+        ref.abort()
+
+    async def test_a_flush_ends_even_while_ever_more_handlers_suspend(self):
+        clock = ManualClock()
+        system = ActorSystem(clock)
+
+        class Suspending(LoopActor):
+            def on_receive(self, message: Any) -> Any:
+                clock.advance(50_000)
+                return asyncio.sleep(0)
+
+        refs = [system.start(Suspending) for _ in range(20)]
+        system.dispatcher.flush()
+        for ref in refs:
+            ref.tell("x")
+        assert system.dispatcher.flush() is False
+        for ref in refs:
+            ref.abort()
+
     async def test_actors_that_tell_each_other_for_ever_let_the_loop_do_its_work(self, system):
         class Pinger(LoopActor):
             rounds = 0
