@@ -50,16 +50,15 @@ def _fills_pause(state: TradeState, now_ns: int) -> bool:
 
 def _keep(state: TradeState, plan: Plan, role: Role, size: Decimal, now_ns: int) -> tuple[TradeState, list[Effect]]:
     orders = state.of(role)
-    wanted = size - state.filled(role)
+    wanted = min(size - state.filled(role), abs(state.position.quantity))
     if wanted <= 0:
         return state, []
     living = [order for order in orders if order.live]
     if living:
-        wrong = [order for order in living if _outgrown(order, size)]
+        wrong = [order for order in living if _outgrown(order, wanted)]
         return cancelling(state, wrong, "the entry has filled further", now_ns)
     if not state.backoff_over(orders, now_ns):
         return state, []
-    wanted = min(wanted, abs(state.position.quantity))
     trigger = plan.targets[_ROLES.index(role)].price
     if orders and orders[-1].cause is RejectCause.WOULD_TRIGGER:
         # The price is beyond the target already: take the profit now, in the same role.
@@ -78,10 +77,10 @@ def _keep(state: TradeState, plan: Plan, role: Role, size: Decimal, now_ns: int)
     return state, [effect]
 
 
-def _outgrown(order: Order, size: Decimal) -> bool:
+def _outgrown(order: Order, wanted: Decimal) -> bool:
     untouched = order.filled == 0 and not order.triggered
     answered = order.state is OrderState.ACKNOWLEDGED
-    return untouched and answered and order.intent.quantity is not None and order.intent.quantity < size
+    return untouched and answered and order.intent.quantity is not None and order.intent.quantity < wanted
 
 
 def drop_targets(state: TradeState, reason: str, now_ns: int) -> tuple[TradeState, list[Effect]]:

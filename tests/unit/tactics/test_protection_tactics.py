@@ -70,8 +70,7 @@ def test_the_base_stop_is_never_resized_however_the_entry_fills() -> None:
 
 @pytest.mark.parametrize("seconds", [0, 1.9])
 def test_a_stop_that_is_acknowledged_in_time_keeps_the_position(seconds: float) -> None:
-    desk = entered(policy := Desk(policy=TradePolicy(unanswered_ns=60 * SECOND)))
-    assert policy is desk
+    desk = entered(Desk(policy=TradePolicy(unanswered_ns=60 * SECOND)))
     desk.wait(seconds * 1_000)
     desk.ack("capi_sl_d1")
     desk.wait(10_000)
