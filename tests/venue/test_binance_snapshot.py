@@ -8,7 +8,7 @@ from scripted_venue import MS, Bench, Request, json, order_object, refusal
 
 from execactor.domain.account import VenueSnapshot
 from execactor.domain.errors import RetryLater, VenueFatal
-from execactor.domain.order import OrderEvent, OrderType
+from execactor.domain.order import OrderEvent
 from execactor.domain.reports import ConditionalReport, NotFound, OrderReport, Unknown
 from execactor.domain.side import Side
 from execactor.venues.port import OrderRef
@@ -136,7 +136,7 @@ async def test_a_conditional_order_of_another_hand_does_not_blind_the_snapshot()
     bench.venue.answers["GET /fapi/v1/openAlgoOrders"] = json([strange])
     (seen,) = (await snapshot(bench)).conditional_orders
     assert (seen.client_id, seen.quantity) == ("web_1", Decimal("0.5"))
-    assert "TRAILING_STOP_MARKET" in seen.reason
+    assert (seen.order_type, seen.reason) == ("TRAILING_STOP_MARKET", "")
 
 
 async def test_a_position_of_hedge_mode_cannot_be_expressed_and_is_refused() -> None:
@@ -224,7 +224,7 @@ class TestQuery:
         assert (stop.event, stop.child_id, stop.order_type) == (
             OrderEvent.TRIGGERED,
             "88",
-            OrderType.TAKE_PROFIT_MARKET,
+            "TAKE_PROFIT_MARKET",
         )
         child = OrderRef(symbol="BTCUSDT", client_id="capi_sl_k1", conditional=True, venue_id="88", child=True)
         await bench.adapter.query(child)

@@ -12,9 +12,7 @@ from execactor.venues.binance_usdm import wire
 from execactor.venues.binance_usdm.decode import (
     Unreadable,
     algo_event,
-    conditional_type,
     excerpt,
-    foreign_type,
     number,
     order_event,
     side,
@@ -132,7 +130,6 @@ def _order_report(answer: wire.OrderObject) -> OrderReport:
 
 
 def _conditional_report(answer: wire.AlgoObject) -> ConditionalReport:
-    word = answer.orderType or answer.type
     executed = number(answer.actualQty)
     return ConditionalReport(
         symbol=answer.symbol,
@@ -140,13 +137,12 @@ def _conditional_report(answer: wire.AlgoObject) -> ConditionalReport:
         venue_id=str(answer.algoId),
         event=algo_event(answer.algoStatus, executed),
         side=side(answer.side),
-        order_type=conditional_type(word),
+        order_type=answer.orderType or answer.type,
         trigger_price=number(answer.triggerPrice),
         quantity=None if answer.closePosition else number(answer.quantity),
         close_position=answer.closePosition,
         reduce_only=answer.reduceOnly,
         child_id=str(answer.actualOrderId) or None,
         executed=executed,
-        reason=foreign_type(word),
         time_ms=answer.updateTime,
     )

@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from execactor.domain.fill import Execution
-from execactor.domain.order import OrderEvent, OrderType
+from execactor.domain.order import OrderEvent
 from execactor.domain.reports import (
     AccountReport,
     ConditionalReport,
@@ -76,15 +76,7 @@ _COUNTED = frozenset(
         "CONDITIONAL_ORDER_TRIGGER_REJECT",
     }
 )
-_CONDITIONAL_TYPES: Mapping[str, OrderType] = {
-    "STOP_MARKET": OrderType.STOP_MARKET,
-    "STOP": OrderType.STOP_MARKET,
-    "TRAILING_STOP_MARKET": OrderType.STOP_MARKET,
-    "TAKE_PROFIT_MARKET": OrderType.TAKE_PROFIT_MARKET,
-    "TAKE_PROFIT": OrderType.TAKE_PROFIT_MARKET,
-}
-"""We place the two market types only; another hand's order is reported as the nearest of them, its true type named in
-the reason."""
+_CONDITIONAL_TYPES = frozenset({"STOP_MARKET", "STOP", "TRAILING_STOP_MARKET", "TAKE_PROFIT_MARKET", "TAKE_PROFIT"})
 _KEY_IN_FRAME = re.compile(rb'("(?:stream|listenKey)"\s*:\s*)"[^"]*"?')
 _EXCERPT_BYTES = 240
 
@@ -177,14 +169,14 @@ class Decoder:
             venue_id=str(algo.aid),
             event=algo_event(algo.X, executed),
             side=side(algo.S),
-            order_type=conditional_type(algo.o),
+            order_type=algo.o,
             trigger_price=number(algo.tp),
             quantity=None if algo.cp else number(algo.q),
             close_position=algo.cp,
             reduce_only=algo.R,
             child_id=str(algo.ai) or None,
             executed=executed,
-            reason=algo.rm or foreign_type(algo.o),
+            reason=algo.rm,
             time_ms=update.T,
         )
         return (report,)
@@ -229,19 +221,6 @@ def algo_event(status: str, executed: Decimal) -> OrderEvent:
     if event is None:
         raise Unreadable(f"unknown status {status[:60]!r} of a conditional order")
     return event
-
-
-def conditional_type(word: str) -> OrderType:
-    """The nearest of our conditional types. Raises Unreadable for an unknown word."""
-    found = _CONDITIONAL_TYPES.get(word)
-    if found is None:
-        raise Unreadable(f"unknown conditional order type {word[:60]!r}")
-    return found
-
-
-def foreign_type(word: str) -> str:
-    """A remark when the venue's type is not one that we place."""
-    return "" if word in (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET) else f"the venue's type is {word}"
 
 
 def excerpt(frame: bytes) -> str:
