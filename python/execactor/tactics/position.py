@@ -255,8 +255,9 @@ def _on_refusal(state: TradeState, event: EntryRefused, now_ns: int) -> tuple[Tr
 
 def _on_flat(state: TradeState, reason: str) -> TradeState:
     state = _without_entries(state, reason)
-    if state.position.flat or state.exit_reason:
+    if state.exit_reason or (state.position.flat and state.plan is None):
         return state
+    # While flat too: what still fills before the entry is cancelled is closed at once.
     return msgspec.structs.replace(state, exit_reason=reason)
 
 
