@@ -10,6 +10,7 @@ from execactor.domain.order import RejectCause
 from execactor.domain.reports import NotFound, Rejected, Unknown
 from execactor.venues.binance_usdm.error_codes import CODES, Reaction, Refusal
 
+NOW_MS = 1_780_000_000_000
 SHEET = ROOT.parent / "spec" / "venues" / "binance_usdm.md"
 
 REACTIONS = {
@@ -19,7 +20,7 @@ REACTIONS = {
     Reaction.NOT_FOUND: {-2011, -2013},
     Reaction.ALREADY: {-4046, -4059},
     Reaction.NEW_LISTEN_KEY: {-1125},
-    Reaction.FATAL: {-1022, -2014, -2015, -2023, -4061, -4402, -4403, -4531},
+    Reaction.FATAL: {-1022, -2014, -2015, -2023, -4061, -4087, -4088, -4192, -4400, -4401, -4402, -4403, -4531},
 }
 CAUSES = {
     RejectCause.WOULD_TRIGGER: {-2021, -4142},
@@ -28,8 +29,13 @@ CAUSES = {
     RejectCause.REDUCE_ONLY: {-2022, -4118},
     RejectCause.THIN_BOOK: {-2020, -4131, -5021},
     RejectCause.OVERLOADED: {-1001, -1003, -1008, -1015, -4117},
-    RejectCause.RISK: {-2018, -2019, -2025, -2027, -4045, -4087, -4088, -4192, -4400, -4401},
+    RejectCause.RISK: {-2018, -2019, -2025, -2027, -4045},
+    RejectCause.FATAL: REACTIONS[Reaction.FATAL],
 }
+
+
+def refusal(status: int, code: int, message: str = "text", retry_after_ms: int = 0) -> Refusal:
+    return Refusal(status, code, message, now_ms=NOW_MS, retry_after_ms=retry_after_ms)
 
 
 def codes_of_the_sheet() -> set[int]:
@@ -50,6 +56,15 @@ def test_every_code_of_the_sheet_is_in_the_table() -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("code", sorted(REACTIONS[Reaction.FATAL], reverse=True))
+def test_a_refusal_of_the_account_itself_is_told_as_fatal_to_orders_and_cancels(code: int, status: int) -> None:
+    refused = refusal(status, code)
+    for result in (refused.as_submit_result(), refused.as_cancel_result()):
+        assert isinstance(result, Rejected)
+        assert (result.cause, result.code, result.retryable) == (RejectCause.FATAL, code, False)
+
+
 @pytest.mark.parametrize("code", sorted(CODES, reverse=True))
 def test_each_code_has_its_reaction(code: int) -> None:
     expected = next((reaction for reaction, codes in REACTIONS.items() if code in codes), Reaction.REJECT)
@@ -60,7 +75,7 @@ def test_each_code_has_its_reaction(code: int) -> None:
 
 @pytest.mark.parametrize("code", sorted(CODES, reverse=True))
 def test_each_code_as_the_answer_to_a_new_order(code: int) -> None:
-    result = Refusal(400, code, "text").as_submit_result()
+    result = refusal(400, code).as_submit_result()
     if CODES[code].reaction is Reaction.UNKNOWN:
         assert isinstance(result, Unknown)
         return
@@ -73,31 +88,47 @@ def test_each_code_as_the_answer_to_a_new_order(code: int) -> None:
 @pytest.mark.parametrize("code", sorted(CODES, reverse=True))
 def test_each_code_as_the_answer_to_a_cancel(code: int) -> None:
     kind = {Reaction.UNKNOWN: Unknown, Reaction.NOT_FOUND: NotFound}.get(CODES[code].reaction, Rejected)
-    assert isinstance(Refusal(400, code, "text").as_cancel_result(), kind)
+    assert isinstance(refusal(400, code).as_cancel_result(), kind)
 
 
 @pytest.mark.parametrize("code", sorted(CODES, reverse=True))
 def test_each_code_while_reading_or_setting_up(code: int) -> None:
     passes = {Reaction.RETRY, Reaction.RESEND, Reaction.UNKNOWN}
     kind = RetryLater if CODES[code].reaction in passes else VenueFatal
-    assert isinstance(Refusal(400, code, "text").as_error(), kind)
+    assert isinstance(refusal(400, code).as_error(), kind)
 
 
-def test_a_ban_names_its_end() -> None:
-    refusal = Refusal(418, -1003, "Way too much; IP banned until 1780000123456. Please use the websocket")
-    assert refusal.banned_until_ms == 1_780_000_123_456
-    assert refusal.stops_everything
+@pytest.mark.parametrize(
+    ("message", "retry_after_ms", "wait_ms"),
+    [
+        pytest.param(f"IP banned until {NOW_MS + 1_000}.", 0, 1_050, id="the end that is named, and a margin"),
+        pytest.param(f"IP banned until {NOW_MS + 1_000}.", 9_000, 1_050, id="not a Retry-After beside it"),
+        pytest.param(f"IP banned until {NOW_MS + 900_000}.", 9_000, 900_050, id="also when the named end is later"),
+        pytest.param(f"IP banned until {NOW_MS - 5_000}.", 9_000, 50, id="an end that has passed"),
+        pytest.param("slow down", 30_000, 30_000, id="the Retry-After where no end is named"),
+        pytest.param("slow down", 1, 1, id="however short it is"),
+        pytest.param("slow down", 0, 120_000, id="two minutes where nothing is said"),
+    ],
+)
+def test_how_long_a_ban_lasts(message: str, retry_after_ms: int, wait_ms: int) -> None:
+    refused = refusal(418, -1003, message, retry_after_ms)
+    assert refused.stops_everything
+    assert refused.retry_after_ms == wait_ms
+    result = refused.as_submit_result()
+    assert isinstance(result, Rejected)
+    assert (result.retryable, result.retry_after_ms) == (True, wait_ms)
+    error = refused.as_error()
+    assert isinstance(error, RetryLater)
+    assert error.after_ms == wait_ms
+
+
+def test_too_many_requests_without_a_word_on_time_stop_for_a_second() -> None:
+    assert refusal(429, -1003, "slow down").retry_after_ms == 1_000
 
 
 def test_too_many_orders_stop_orders_only() -> None:
-    refusal = Refusal(429, -1015, "Too many new orders; current limit is 300 orders per TEN_SECONDS.")
-    assert not refusal.stops_everything
-    result = refusal.as_submit_result()
+    refused = refusal(429, -1015, "Too many new orders; current limit is 300 orders per TEN_SECONDS.")
+    assert not refused.stops_everything
+    result = refused.as_submit_result()
     assert isinstance(result, Rejected)
     assert (result.retryable, result.retry_after_ms) == (True, 10_000)
-
-
-def test_the_wait_that_the_venue_asks_for_counts_and_the_default_only_without_one() -> None:
-    assert Refusal(418, -1003, "slow down", retry_after_ms=30_000).retry_after_ms == 30_000
-    assert Refusal(418, -1003, "slow down").retry_after_ms == 120_000
-    assert Refusal(429, -1003, "slow down").retry_after_ms == 1_000

@@ -106,6 +106,7 @@ REFUSALS = [
     pytest.param(400, -2019, Rejected(reason="", code=-2019, cause=RejectCause.RISK), id="margin"),
     pytest.param(400, -2021, Rejected(reason="", code=-2021, cause=RejectCause.WOULD_TRIGGER), id="would trigger"),
     pytest.param(400, -4131, Rejected(reason="", code=-4131, cause=RejectCause.THIN_BOOK), id="thin book"),
+    pytest.param(401, -2015, Rejected(reason="", code=-2015, cause=RejectCause.FATAL), id="key"),
     pytest.param(400, -987654, Rejected(reason="", code=-987654), id="an unknown code with 4xx proves a refusal"),
     pytest.param(500, -987654, Unknown(reason=""), id="an unknown code with 5xx proves nothing"),
     pytest.param(408, 0, Unknown(reason=""), id="408 is a timeout behind the front"),
@@ -391,16 +392,50 @@ class TestRateLimit:
         reply(bench, json(order_object()))
         assert isinstance(await future, Acknowledged)
 
-    async def test_a_ban_lasts_until_the_time_that_its_message_names(self) -> None:
-        bench = Bench()
+    @pytest.mark.parametrize("lasts_ms", [1_000, 180_000])
+    @pytest.mark.parametrize("path", ["ws", "rest"])
+    async def test_a_ban_lasts_until_the_time_that_its_message_names_and_no_longer(
+        self, path: str, lasts_ms: int
+    ) -> None:
+        bench = Bench(order_path=path, rate_wait_ms=0)
         await bench.connect()
-        until_ms = bench.clock.now_ns() // MS + 180_000
+        until_ms = bench.clock.now_ns() // MS + lasts_ms
+        banned = refusal(418, -1003, f"Way too many requests; IP banned until {until_ms}.", retry_after="300")
+        refused = await submit(bench, banned)
+        assert isinstance(refused, Rejected)
+        held = await bench.adapter.submit(stop(), allowed)
+        for result in (refused, held):
+            assert isinstance(result, Rejected)
+            assert result.retry_after_ms == pytest.approx(lasts_ms + 50, abs=2)
+        bench.clock.advance((lasts_ms + 45) * MS)
+        assert isinstance(await bench.adapter.submit(stop(), allowed), Rejected)
+        bench.clock.advance(7 * MS)
+        assert not bench.adapter.submit(stop(), allowed).done()
+
+    @pytest.mark.parametrize(
+        ("data", "wait_ms"),
+        [
+            pytest.param({"serverTime": 1_780_000_000_100, "retryAfter": 1_780_000_007_100}, 7_000, id="said"),
+            pytest.param({"serverTime": 1_780_000_000_100}, 1_000, id="not said"),
+            pytest.param(["of another shape"], 1_000, id="said in a way that nobody knows"),
+            pytest.param(None, 1_000, id="null"),
+        ],
+    )
+    async def test_over_the_order_connection_the_wait_that_the_venue_asks_for_is_in_the_body(
+        self, data: Any, wait_ms: int
+    ) -> None:
+        bench = Bench(rate_wait_ms=0)
+        await bench.connect()
         future = bench.adapter.submit(entry(), allowed)
-        reply(bench, refusal(418, -1003, f"Way too many requests; IP banned until {until_ms}."))
-        assert isinstance(await future, Rejected)
-        result = await bench.adapter.submit(stop(), allowed)
+        link = bench.venue.orders
+        error = {"code": -1003, "msg": "Too much request weight used", "data": data}
+        link.tell({"id": link.sent[0]["id"], "status": 429, "error": error})
+        result = await future
         assert isinstance(result, Rejected)
-        assert result.retry_after_ms == pytest.approx(180_000, abs=2)
+        assert result.retry_after_ms == wait_ms
+        held = await bench.adapter.submit(stop(), allowed)
+        assert isinstance(held, Rejected)
+        assert held.retry_after_ms == pytest.approx(wait_ms, abs=2)
 
     async def test_a_short_wait_is_waited_and_the_guard_is_asked_after_it(self) -> None:
         bench = Bench()

@@ -32,7 +32,7 @@ class Reaction(StrEnum):
     NEW_LISTEN_KEY = "NEW_LISTEN_KEY"
     """The private stream needs another key."""
     FATAL = "FATAL"
-    """Not executed, and nothing will be until a person looks."""
+    """Not executed, and nothing that takes risk will be until a person looks."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -52,6 +52,10 @@ def _retry(meaning: str, after_ms: int) -> Rule:
     return Rule(Reaction.RETRY, meaning, RejectCause.OVERLOADED, after_ms)
 
 
+def _fatal(meaning: str) -> Rule:
+    return Rule(Reaction.FATAL, meaning, RejectCause.FATAL)
+
+
 CODES: Mapping[int, Rule] = {
     -1000: Rule(Reaction.UNKNOWN, "unknown error while processing"),
     -1001: _retry("internal error, the request failed", 200),
@@ -62,7 +66,7 @@ CODES: Mapping[int, Rule] = {
     -1013: _reject("invalid message: a filter failed"),
     -1015: _retry("too many new orders in this window", 10_000),
     -1021: Rule(Reaction.RESEND, "timestamp outside of recvWindow"),
-    -1022: Rule(Reaction.FATAL, "signature not valid: wrong secret or wrong encoding"),
+    -1022: _fatal("signature not valid: wrong secret or wrong encoding"),
     -1102: _reject("mandatory parameter missing or malformed"),
     -1104: _reject("not all parameters were read"),
     -1106: _reject("a parameter was sent that is not wanted"),
@@ -74,14 +78,14 @@ CODES: Mapping[int, Rule] = {
     -2010: _reject("new order rejected"),
     -2011: Rule(Reaction.NOT_FOUND, "unknown order: filled, cancelled, expired or never placed"),
     -2013: Rule(Reaction.NOT_FOUND, "the order does not exist"),
-    -2014: Rule(Reaction.FATAL, "API key format invalid"),
-    -2015: Rule(Reaction.FATAL, "API key, IP or permission invalid"),
+    -2014: _fatal("API key format invalid"),
+    -2015: _fatal("API key, IP or permission invalid"),
     -2018: _reject("balance insufficient", RejectCause.RISK),
     -2019: _reject("margin insufficient", RejectCause.RISK),
     -2020: _reject("unable to fill", RejectCause.THIN_BOOK),
     -2021: _reject("the order would trigger immediately", RejectCause.WOULD_TRIGGER),
     -2022: _reject("reduce-only rejected", RejectCause.REDUCE_ONLY),
-    -2023: Rule(Reaction.FATAL, "the account is being liquidated"),
+    -2023: _fatal("the account is being liquidated"),
     -2025: _reject("too many open orders", RejectCause.RISK),
     -2026: _reject("this order type cannot be reduce-only"),
     -2027: _reject("above the largest position at this leverage", RejectCause.RISK),
@@ -90,9 +94,9 @@ CODES: Mapping[int, Rule] = {
     -4045: _reject("too many conditional orders", RejectCause.RISK),
     -4046: Rule(Reaction.ALREADY, "margin type is set already"),
     -4059: Rule(Reaction.ALREADY, "position mode is set already"),
-    -4061: Rule(Reaction.FATAL, "position side does not fit the account's mode"),
-    -4087: _reject("the account may only reduce", RejectCause.RISK),
-    -4088: _reject("the account may not place orders", RejectCause.RISK),
+    -4061: _fatal("position side does not fit the account's mode"),
+    -4087: _fatal("the account may only reduce"),
+    -4088: _fatal("the account may not place orders"),
     -4116: Rule(Reaction.UNKNOWN, "duplicate client id: an order with it is open"),
     -4117: _retry("the stop is triggering: cancel the order that it becomes", 100),
     -4118: _reject("reduce-only margin check failed: another closing order rests", RejectCause.REDUCE_ONLY),
@@ -103,13 +107,13 @@ CODES: Mapping[int, Rule] = {
     -4141: _reject("the symbol is closed"),
     -4142: _reject("the stop would trigger immediately", RejectCause.WOULD_TRIGGER),
     -4164: _reject("notional below the symbol's minimum"),
-    -4192: _reject("the account is cooling off", RejectCause.RISK),
-    -4400: _reject("trading rules violated: the account may only reduce", RejectCause.RISK),
-    -4401: _reject("large position rule: the account may only reduce", RejectCause.RISK),
-    -4402: Rule(Reaction.FATAL, "this feature is not available in your region"),
-    -4403: Rule(Reaction.FATAL, "leverage not available in your region"),
+    -4192: _fatal("the account is cooling off"),
+    -4400: _fatal("trading rules violated: the account may only reduce"),
+    -4401: _fatal("large position rule: the account may only reduce"),
+    -4402: _fatal("this feature is not available in your region"),
+    -4403: _fatal("leverage not available in your region"),
     -4509: _reject("no position to close", RejectCause.NO_POSITION),
-    -4531: Rule(Reaction.FATAL, "position mode must be synchronised between USDⓈ-M and COIN-M first"),
+    -4531: _fatal("position mode must be synchronised between USDⓈ-M and COIN-M first"),
     -5021: _reject("fill-or-kill could not be filled", RejectCause.THIN_BOOK),
     -5022: _reject("post-only would have taken"),
     -5024: _reject("modify rejected, the order is unchanged"),
@@ -142,6 +146,8 @@ _STATUSES: Mapping[int, Rule] = {
 }
 
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
+_BAN_MARGIN_MS = 50
+"""Our measure of the venue's clock is not exact, and a request that comes too early makes the ban longer."""
 
 
 def rule_for(status: int, code: int, message: str) -> Rule:
@@ -166,17 +172,18 @@ def _by_code(status: int, code: int) -> Rule:
 class Refusal(ExecactorError):
     """An answer that is not the wished one.
 
-    retry_after_ms: how long the venue asks us to wait, or the table's default when it does not say.
-    banned_until_ms: in the venue's time, when the message names it, else 0.
+    retry_after_ms: how long to wait. The end of a ban that the message names says it exactly; else the venue's
+    Retry-After counts, else the table's default. now_ms: the venue's time.
     """
 
-    def __init__(self, status: int, code: int, message: str, retry_after_ms: int = 0) -> None:
+    def __init__(self, status: int, code: int, message: str, *, now_ms: int, retry_after_ms: int = 0) -> None:
         self.status = status
         self.code = code
         self.rule = rule_for(status, code, message)
         self.retry_after_ms = retry_after_ms or self.rule.retry_after_ms
         banned = _BANNED_UNTIL.search(message)
-        self.banned_until_ms = int(banned.group(1)) if banned else 0
+        if banned is not None:
+            self.retry_after_ms = max(0, int(banned.group(1)) - now_ms) + _BAN_MARGIN_MS
         super().__init__(f"{self.rule.meaning} (HTTP {status}, code {code}: {message[:200]})")
 
     @property

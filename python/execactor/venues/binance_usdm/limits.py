@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from execactor.venues.binance_usdm import wire
 from execactor.venues.binance_usdm.error_codes import Refusal
-from execactor.venues.binance_usdm.venue_clock import VenueClock
 from execactor.venues.rate_limit import Kind, Limit, RateLimiter
 
 DEFAULT: Final = (Limit("weight", 2_400, 60), Limit("orders", 300, 10), Limit("orders", 1_200, 60))
@@ -19,6 +20,7 @@ _HEADERS: Mapping[str, tuple[Kind, int]] = {
 _KINDS: Mapping[str, Kind] = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders"}
 _SECONDS: Mapping[str, int] = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}
 _NS_PER_MS = 1_000_000
+_RETRY = msgspec.json.Decoder(wire.RetryData)
 
 
 def published(uses: Iterable[wire.LimitUse]) -> tuple[Limit, ...]:
@@ -46,11 +48,16 @@ def observe_uses(limiter: RateLimiter, uses: Iterable[wire.LimitUse]) -> None:
             limiter.observe(_KINDS[use.rateLimitType], _SECONDS[use.interval] * use.intervalNum, use.count)
 
 
-def honour(limiter: RateLimiter, clock: VenueClock, refusal: Refusal) -> None:
-    """Stop everything when the venue says so (429, 418): until its "banned until", else for its Retry-After."""
-    if not refusal.stops_everything:
-        return
-    wait_ms = refusal.retry_after_ms
-    if refusal.banned_until_ms:
-        wait_ms = refusal.banned_until_ms - clock.timestamp_ms()
-    limiter.stop(wait_ms * _NS_PER_MS, str(refusal))
+def asked_wait_ms(error: wire.ErrorBody) -> int:
+    """For how long a refusal over the WebSocket API asks us to wait (REST says it in a header); 0 when it does not."""
+    try:
+        data = _RETRY.decode(error.data)
+    except wire.BAD_JSON:
+        return 0
+    return max(0, data.retryAfter - data.serverTime)
+
+
+def honour(limiter: RateLimiter, refusal: Refusal) -> None:
+    """Stop everything for as long as the refusal says, when it is of the kind that concerns everything (429, 418)."""
+    if refusal.stops_everything:
+        limiter.stop(refusal.retry_after_ms * _NS_PER_MS, str(refusal))

@@ -195,8 +195,14 @@ class OrderEntry:
             self._accepted(write, outcome.result)
         else:
             error = outcome.error or wire.ErrorBody()
-            refusal = Refusal(outcome.status, error.code, error.msg)
-            limits.honour(self._limiter, self._venue_clock, refusal)
+            refusal = Refusal(
+                outcome.status,
+                error.code,
+                error.msg,
+                now_ms=self._venue_clock.timestamp_ms(),
+                retry_after_ms=limits.asked_wait_ms(error),
+            )
+            limits.honour(self._limiter, refusal)
             self._refused(write, refusal)
 
     def _accepted(self, write: _Write, body: Body) -> None:

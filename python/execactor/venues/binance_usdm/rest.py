@@ -67,7 +67,7 @@ class Rest:
         if 200 <= answer.status < 300:
             return answer.body
         refusal = self._refusal(answer.status, answer.headers.get("retry-after", ""), answer.body)
-        limits.honour(self._limiter, self._venue_clock, refusal)
+        limits.honour(self._limiter, refusal)
         self.counts[f"refused {refusal.code or refusal.status}"] += 1
         raise refusal
 
@@ -131,4 +131,10 @@ class Rest:
             error = self._error.decode(body)
         except wire.BAD_JSON:
             error = wire.ErrorBody(msg=body[:100].decode("utf-8", "replace"))
-        return Refusal(status, error.code, error.msg, 1_000 * int(retry_after) if retry_after.isdigit() else 0)
+        return Refusal(
+            status,
+            error.code,
+            error.msg,
+            now_ms=self._venue_clock.timestamp_ms(),
+            retry_after_ms=1_000 * int(retry_after) if retry_after.isdigit() else 0,
+        )

@@ -204,10 +204,18 @@ class SymbolConfig(msgspec.Struct):
 
 
 class ErrorBody(msgspec.Struct):
-    """The body of a refusal."""
+    """The body of a refusal. data: over the WebSocket API, RetryData with 429 and 418."""
 
     code: int = 0
     msg: str = ""
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class RetryData(msgspec.Struct):
+    """When to come back, in the venue's time."""
+
+    serverTime: int  # noqa: N815
+    retryAfter: int  # noqa: N815
 
 
 class LimitUse(msgspec.Struct):
