@@ -1,0 +1,30 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import uvloop
+from engine_room import Room, room_of
+from processes import Processes
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Function
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """What `execactor run` uses."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    """A simulated venue, a ready engine and its control socket, in this process."""
+    async with room_of(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    """Starts `execactor` commands as processes; ends those that are left."""
+    started = Processes(tmp_path)
+    yield started
+    started.end()
