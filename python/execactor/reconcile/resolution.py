@@ -10,6 +10,7 @@ MS = 1_000_000
 SECOND = 1_000 * MS
 NOT_FOUND_NEEDED = 3
 MARGIN_NS = SECOND
+LONGEST_LAG_NS = 60 * SECOND
 
 
 class Doubt(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +44,9 @@ Next = AskAgain | Prove
 def after_not_found(doubt: Doubt, *, now_wall_ns: int, receive_window_ms: int) -> tuple[Doubt, Next]:
     """The venue said "no such order"."""
     doubt = msgspec.structs.replace(doubt, not_found=doubt.not_found + 1)
-    if doubt.confirmed and not doubt.verified:
-        # It was acknowledged, but listings lag by up to 40 s (freqtrade issue 12681): absence proves nothing yet.
-        return doubt, AskAgain(SECOND)
-    safe_ns = doubt.sent_wall_ns + receive_window_ms * MS + MARGIN_NS
+    # Listings lag by up to 40 s behind an acknowledgement (freqtrade issue 12681): absence proves nothing before.
+    lag_ns = LONGEST_LAG_NS if doubt.confirmed and not doubt.verified else 0
+    safe_ns = doubt.sent_wall_ns + max(receive_window_ms * MS + MARGIN_NS, lag_ns)
     if doubt.not_found >= NOT_FOUND_NEEDED and now_wall_ns >= safe_ns:
         return doubt, Prove()
     return doubt, AskAgain(min(50 * MS << min(doubt.not_found - 1, 4), 500 * MS))
