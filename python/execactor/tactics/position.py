@@ -90,7 +90,19 @@ def fresh(instrument: Instrument, policy: TradePolicy, prefix: str) -> TradeStat
 def step(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """Fold `event` at monotonic time `now_ns`, then ask for all that is still missing."""
     state, effects = _fold(state, event, now_ns)
-    for rule in (protect, withdraw, enter, tighten, take_profits, leave, _ask_again, _missed_fill, _unplanned, _finish):
+    for rule in (
+        _turn,
+        protect,
+        withdraw,
+        enter,
+        tighten,
+        take_profits,
+        leave,
+        _ask_again,
+        _missed_fill,
+        _unplanned,
+        _finish,
+    ):
         state, more = rule(stuck(state, now_ns), now_ns)
         effects += more
     return state, effects
@@ -132,13 +144,13 @@ def _fold(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, lis
         case EntryRefused():
             return _on_refusal(state, event, now_ns)
         case FlatRequested():
-            return _on_flat(state, event.reason), []
+            return _on_flat(state, event.reason)
         case FlatMode():
-            return _without_entries(state, event.reason), []
+            return _without_entries(state, event.reason)
         case EngineStateChanged():
-            return _on_engine_state(state, event), []
+            return _on_engine_state(state, event)
         case Flatten():
-            return msgspec.structs.replace(_on_flat(state, event.reason), hold_stops=True), []
+            return _on_flat(msgspec.structs.replace(state, hold_stops=True), event.reason)
         case FlatConfirmed():
             return msgspec.structs.replace(state, hold_stops=False), []
         case StrayExecution():
@@ -151,11 +163,11 @@ def _fold(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, lis
             return msgspec.structs.replace(state, venue_quantity=quantity, venue_quantity_ns=now_ns), []
 
 
-def _on_engine_state(state: TradeState, event: EngineStateChanged) -> TradeState:
+def _on_engine_state(state: TradeState, event: EngineStateChanged) -> tuple[TradeState, list[Effect]]:
     state = msgspec.structs.replace(state, may_enter=event.state.takes_risk)
     if event.state in (EngineState.PAUSED, EngineState.SAFE_MODE, EngineState.HALTED):
         return _without_entries(state, f"the engine is {event.state}: {event.reason}")
-    return state
+    return state, []
 
 
 def _on_mark(state: TradeState, event: MarkUpdate, now_ns: int) -> TradeState:
@@ -222,17 +234,14 @@ def _on_plan(state: TradeState, event: PlanReceived) -> tuple[TradeState, list[E
     state = msgspec.structs.replace(state, done=done)
     effects: list[Effect] = [PlanAccepted(plan=plan)]
     if state.phase is Phase.IN_POSITION and _same_direction(state, plan):
-        return state, [*effects, PlanEnded(key=plan.key, symbol=plan.symbol, reason=_KEPT, entered=False)]
+        state, dropped = _without_entries(state, _SUPERSEDED)
+        return state, [*effects, *dropped, _never_entered(plan, _KEPT)]
     if state.plan is None:
         state = msgspec.structs.replace(state, plan=plan, expires_ns=event.expires_ns)
         return state, [*effects, PlanStarted(key=plan.key, symbol=plan.symbol)]
-    if state.queued is not None:
-        effects.append(PlanEnded(key=state.queued.key, symbol=plan.symbol, reason=_SUPERSEDED, entered=False))
-    state = _without_entries(state, _SUPERSEDED)
+    state, dropped = _without_entries(state, _SUPERSEDED)
     state = msgspec.structs.replace(state, queued=plan, queued_expires_ns=event.expires_ns)
-    if state.phase is Phase.IN_POSITION:
-        state = msgspec.structs.replace(state, exit_reason="a newer decision asks for the other side")
-    return state, effects
+    return state, effects + dropped
 
 
 _KEPT = "the position has this direction already and is kept"
@@ -241,6 +250,20 @@ _SUPERSEDED = "a newer decision came"
 
 def _same_direction(state: TradeState, plan: Plan) -> bool:
     return (state.position.quantity > 0) == (plan.side is Side.BUY)
+
+
+def _never_entered(plan: Plan, reason: str) -> PlanEnded:
+    return PlanEnded(key=plan.key, symbol=plan.symbol, reason=reason, entered=False)
+
+
+def _turn(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:  # noqa: ARG001  # a rule like the others
+    """A decision waits while a position is open, or opened as its entry was being cancelled: keep it, or leave it."""
+    waiting = state.queued
+    if waiting is None or state.position.flat or state.exit_reason:
+        return state, []
+    if _same_direction(state, waiting):
+        return msgspec.structs.replace(state, queued=None), [_never_entered(waiting, _KEPT)]
+    return msgspec.structs.replace(state, exit_reason="a newer decision asks for the other side"), []
 
 
 def _on_refusal(state: TradeState, event: EntryRefused, now_ns: int) -> tuple[TradeState, list[Effect]]:
@@ -253,18 +276,19 @@ def _on_refusal(state: TradeState, event: EntryRefused, now_ns: int) -> tuple[Tr
     return msgspec.structs.replace(state, orders=orders), refused(state, event.client_id, event.reason)
 
 
-def _on_flat(state: TradeState, reason: str) -> TradeState:
-    state = _without_entries(state, reason)
+def _on_flat(state: TradeState, reason: str) -> tuple[TradeState, list[Effect]]:
+    state, effects = _without_entries(state, reason)
     if state.exit_reason or (state.position.flat and state.plan is None):
-        return state
+        return state, effects
     # While flat too: what still fills before the entry is cancelled is closed at once.
-    return msgspec.structs.replace(state, exit_reason=reason)
+    return msgspec.structs.replace(state, exit_reason=reason), effects
 
 
-def _without_entries(state: TradeState, reason: str) -> TradeState:
+def _without_entries(state: TradeState, reason: str) -> tuple[TradeState, list[Effect]]:
     # A queued plan is dropped too: its key counts as taken up, so it cannot come back by itself.
+    dropped: list[Effect] = [] if state.queued is None else [_never_entered(state.queued, reason)]
     withdrawn = state.withdrawn or (reason if state.plan is not None else "")
-    return msgspec.structs.replace(state, queued=None, withdrawn=withdrawn)
+    return msgspec.structs.replace(state, queued=None, withdrawn=withdrawn), dropped
 
 
 def _on_stray(state: TradeState, execution: Execution, now_ns: int) -> tuple[TradeState, list[Effect]]:
