@@ -208,9 +208,12 @@ def _on_order(state: TradeState, event: OrderUpdate, now_ns: int) -> tuple[Trade
 
 def _book(state: TradeState, execution: Execution, role: Role | None, now_ns: int) -> TradeState:
     position = state.position.after(execution)
+    # What the venue stated of the position is older than an execution that it did not foretell.
+    outdated = state.venue_quantity == state.position.quantity
     return msgspec.structs.replace(
         state,
         position=position,
+        venue_quantity=None if outdated else state.venue_quantity,
         fills=state.fills + 1,
         opened_ns=state.opened_ns or now_ns,
         last_entry_fill_ns=now_ns if role is Role.ENTRY else state.last_entry_fill_ns,
@@ -317,8 +320,14 @@ def _on_adoption(state: TradeState, event: PositionAdopted, now_ns: int) -> tupl
         effects = [PlanAccepted(plan=plan), PlanStarted(key=plan.key, symbol=plan.symbol)]
         done = {**state.done, plan.key: plan.body_hash}
         state = msgspec.structs.replace(state, plan=plan, expires_ns=now_ns, done=done)
-    opened = state.opened_ns or now_ns
-    return msgspec.structs.replace(state, position=position, opened_ns=opened, withdrawn="adopted"), effects
+    state = msgspec.structs.replace(
+        state,
+        position=position,
+        opened_ns=state.opened_ns or now_ns,
+        withdrawn="adopted",
+        venue_quantity=position.quantity,
+    )
+    return state, effects
 
 
 def _on_correction(state: TradeState, event: PositionCorrected, now_ns: int) -> tuple[TradeState, list[Effect]]:
