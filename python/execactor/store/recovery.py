@@ -98,6 +98,9 @@ def _apply(state: Recovered, row: JournalRow) -> None:
             history.plan = history.plans.get(key)
             history.plan_started_ms = row.ts_ns // 1_000_000
             history.fills = 0
+            if history.position.flat:
+                # What other hands won or lost before belongs to no trade of ours.
+                history.position = Position(symbol=symbol)
         case PlanEnded(key=key, symbol=symbol):
             history = state.symbol(symbol)
             if history.plan is not None and history.plan.key == key:

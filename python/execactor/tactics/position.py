@@ -378,8 +378,11 @@ def _unplanned(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]
     if state.plan is not None:
         return state, []
     if state.position.flat:
-        closed = bool(state.opened_ns or state.exit_reason)
-        return (msgspec.structs.replace(state, opened_ns=0, exit_reason="", withdrawn="") if closed else state), []
+        nothing = Position(symbol=state.symbol)
+        if not (state.opened_ns or state.exit_reason) and state.position == nothing:
+            return state, []
+        # What other hands won or lost meanwhile belongs to no trade of ours.
+        return msgspec.structs.replace(state, position=nothing, fills=0, opened_ns=0, exit_reason="", withdrawn=""), []
     if not due(state.asked_ns.get("unplanned"), now_ns, state.policy.repeat_ns):
         return state, []
     state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, "unplanned": now_ns})
