@@ -260,9 +260,18 @@ def _never_entered(plan: Plan, reason: str) -> PlanEnded:
 
 
 def _turn(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:  # noqa: ARG001  # a rule like the others
-    """A decision waits while a position is open, or opened as its entry was being cancelled: keep it, or leave it."""
+    """Leave a position on the wrong side: of its plan, or of a newer decision that waits while it is open.
+
+    The latter also when the position opened while its entry was being cancelled for that decision.
+    """
     waiting = state.queued
-    if waiting is None or state.position.flat or state.exit_reason:
+    if state.position.flat or state.exit_reason:
+        return state, []
+    if state.turned:
+        reason = f"the position of {state.position.quantity} is on the other side of its plan"
+        alert = Alert(level=AlertLevel.CRITICAL, code="PROTECTIVE_EXIT", text=reason, symbol=state.symbol)
+        return msgspec.structs.replace(state, exit_reason=reason), [alert]
+    if waiting is None:
         return state, []
     if _same_direction(state, waiting):
         return msgspec.structs.replace(state, queued=None), [_never_entered(waiting, _KEPT)]

@@ -13,7 +13,7 @@ from execactor.tactics.trade import Effect, TradeState, asking, hanging, intent_
 
 def protect(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """Keep a venue-confirmed base stop on an open position; where that fails in time, ask for the exit."""
-    if not _open(state) or state.plan is None or state.plan.stop_price is None:
+    if not _open(state) or state.plan is None or state.plan.stop_price is None or state.turned:
         return msgspec.structs.replace(state, exposed_since_ns=0), []
     state = _measure_exposure(state, now_ns)
     reason = _reason_to_give_up(state, now_ns)

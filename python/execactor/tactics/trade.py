@@ -137,6 +137,11 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
             return Phase.POSITION_CLOSED
         return Phase.ENTERING if self.plan is not None else Phase.NO_POSITION
 
+    @property
+    def turned(self) -> bool:
+        """Whether the position lies on the other side of its plan, where the plan's stop cannot protect it."""
+        return self.plan is not None and self.position.quantity * self.plan.side.sign < 0
+
     def of(self, *roles: Role) -> list[Order]:
         """This trade's orders of these roles, in the order of their attempts."""
         return [order for order in self.orders.values() if order.intent.role in roles]

@@ -155,9 +155,8 @@ def test_an_order_that_hangs_while_triggering_does_not_keep_the_books_open_for_e
     desk.fill("capi_exit_d1", price=89_700)
     cleaned(desk)
     assert desk.of(TradeClosed) == []
-    effects = desk.wait(4_000)
-    assert "capi_sl_d1" in cancels(effects)
-    assert "ORDER_HANGS" in alerts(effects)
+    effects = desk.wait(10_000)
+    assert alerts(effects) == ["ORDER_STUCK"]
     assert desk.closed.outcome == "exit"
     assert asked(desk.receive(plan("d2"))) == ["capi_entry_d2"]
 
@@ -170,6 +169,24 @@ def test_a_late_fill_of_a_closed_trade_is_booked_and_asks_for_a_comparison() -> 
     effects = desk.fill("capi_tp1_d1", "0.01", 92_200)
     assert desk.quantity == dec("-0.01")
     assert "BTCUSDT: capi_tp1_d1 of an earlier trade was executed" in reconciles(effects)
+
+
+@pytest.mark.parametrize("entered", [False, True])
+def test_a_late_fill_that_turns_the_position_against_the_present_plan_is_closed_at_market(entered: bool) -> None:
+    desk = Desk()
+    desk.open()
+    stopped_out(desk)
+    cleaned(desk)
+    desk.enter(plan("d2"))
+    if entered:
+        desk.fill("capi_entry_d2", "0.01")
+        desk.ack("capi_sl_d2")
+    effects = desk.fill("capi_tp1_d1", "0.025", 92_200)
+    assert cancels(effects) == ["capi_entry_d2"]
+    assert "capi_exit_d2" in asked(effects)
+    leaving = desk.intent("capi_exit_d2")
+    assert (leaving.side, leaving.quantity) == (Side.BUY, dec("0.015") if entered else dec("0.025"))
+    assert [name for name in asked(effects) if "_sl_" in name] == []
 
 
 # The next decision.
