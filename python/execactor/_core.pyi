@@ -51,8 +51,10 @@ class Book:
     """
 
     def __new__(cls, tick_size: str, step_size: str, rule: str = "futures", window: int = 32768) -> Book:
-        """tick_size, step_size: the venue's decimal text, such as "0.10". A price or size that is not an exact multiple
-        makes the message unreadable, never rounded: the venue changed its filter, so make a new Book.
+        """tick_size, step_size: decimal text such as "0.10". A price or size that is not an exact multiple makes the
+        message unreadable, never rounded. The venue's own step may be too coarse for its book: after a step change, old
+        orders rest on with finer sizes (Binance spot BTCUSDT 2024-08-08: step 0.00001, a level of 25.426189). Pass a
+        finer step there, such as "0.00000001", and count lots in that; 64 bits then hold 92 billion base units.
 
         rule: "futures" (U, u and pu) or "spot" (U and u). window: ticks per side kept in the fast ring, a power
         of two; at least eight times the span of the levels that matter. It changes speed and memory, never results.

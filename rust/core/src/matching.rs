@@ -92,6 +92,8 @@ pub enum MatchingError {
     UnknownOrder(u64),
     /// Price outside 1..=[`LIMIT`].
     Ticks(i64),
+    /// Worst price of a market order outside 1..=[`LIMIT`].
+    LimitTicks(i64),
     /// Size outside 1..=[`LIMIT`].
     Lots(i64),
 }
@@ -105,6 +107,9 @@ impl fmt::Display for MatchingError {
             }
             Self::Ticks(ticks) => {
                 write!(f, "ticks must be from 1 to {LIMIT}, got {ticks}; divide the price by the tick size")
+            }
+            Self::LimitTicks(ticks) => {
+                write!(f, "limit_ticks must be from 1 to {LIMIT}, got {ticks}; leave it out to take at any price")
             }
             Self::Lots(lots) => {
                 write!(f, "lots must be from 1 to {LIMIT}, got {lots}; divide the quantity by the step size")
@@ -189,7 +194,7 @@ impl MatchingBook {
     /// `Ticks`, `Lots`.
     pub fn market(&mut self, side: Side, lots: i64, limit: Option<i64>) -> Result<(Vec<Fill>, i64), MatchingError> {
         check_lots(lots)?;
-        limit.map_or(Ok(()), check_ticks)?;
+        limit.map_or(Ok(()), |ticks| check_ticks(ticks).map_err(|_| MatchingError::LimitTicks(ticks)))?;
         Ok(self.take(side, lots, limit))
     }
 

@@ -83,7 +83,7 @@ fn bad_orders_leave_the_book_as_it_was() {
         assert_eq!(book.limit(order(9, Side::Buy, bad, 1), Gtc), Err(MatchingError::Ticks(bad)));
         assert_eq!(book.limit(order(9, Side::Buy, 1, bad), Ioc), Err(MatchingError::Lots(bad)));
         assert_eq!(book.market(Side::Buy, bad, None), Err(MatchingError::Lots(bad)));
-        assert_eq!(book.market(Side::Buy, 1, Some(bad)), Err(MatchingError::Ticks(bad)));
+        assert_eq!(book.market(Side::Buy, 1, Some(bad)), Err(MatchingError::LimitTicks(bad)));
         assert_eq!(book.amend(1, bad, 1), Err(MatchingError::Ticks(bad)));
         assert_eq!(book.amend(1, 1, bad), Err(MatchingError::Lots(bad)));
     }
