@@ -8,6 +8,7 @@ use crate::swar::{ZEROS, digits_before_point, eight_digits, flaws};
 
 /// Bytes looked at around one level.
 pub(crate) const WINDOW: usize = 64;
+
 /// Reads the numbers of one list, expecting each to have as many digits before and after the point as the one before.
 /// That spares a wait for the end of one number before the next can be found, which would take half of the time.
 #[derive(Clone, Copy, Debug)]
