@@ -1,8 +1,10 @@
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import structlog
 import uvloop
 from engine_room import Room, room_of
 from processes import Processes
@@ -20,6 +22,19 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     """A simulated venue, a ready engine and its control socket, in this process."""
     async with room_of(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands that run in this process configure logging; the next test finds it as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    levels = {name: logging.getLogger(name).level for name in ("aiohttp", "websockets", "asyncio")}
+    yield
+    root.handlers[:], root.level = handlers, level
+    for name, former in levels.items():
+        logging.getLogger(name).setLevel(former)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -68,8 +68,10 @@ def settings_of(venue_url: str, directory: Path, **changes: Any) -> dict[str, An
 
 
 @asynccontextmanager
-async def room_of(directory: Path, bounds: Bounds | None = None, uid: int | None = None) -> AsyncIterator[Room]:
-    async with SimulatedVenue(SimulatorConfig(seed=5, venue_log=directory / "venue.jsonl")) as venue:
+async def room_of(
+    directory: Path, bounds: Bounds | None = None, uid: int | None = None, **simulator: Any
+) -> AsyncIterator[Room]:
+    async with SimulatedVenue(SimulatorConfig(seed=5, venue_log=directory / "venue.jsonl", **simulator)) as venue:
         engine = Engine.from_config(settings_of(venue.rest_url, directory), credentials=CREDENTIALS)
         async with engine:
             await engine.ready(10)

@@ -322,9 +322,7 @@ async def test_an_engine_that_hangs_is_a_timeout_that_names_the_way_out(tmp_path
                 await client.call("ping", timeout_s=0.1)
 
 
-async def test_a_socket_that_may_not_be_opened_names_the_user(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_socket_that_may_not_be_opened_names_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def denied(path: str) -> None:
         raise PermissionError(13, "Permission denied", path)
 

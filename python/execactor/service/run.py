@@ -76,7 +76,7 @@ def _log_to(settings: Config, credentials: Credentials, *, as_json: bool) -> Log
 
 
 async def _run(settings: Config, credentials: Credentials, *, exit_with_parent: bool) -> None:
-    stopping = _on_signals()
+    stopping = on_signals()
     if exit_with_parent:
         stop_with_parent(asyncio.get_running_loop())
     set_switch_interval()
@@ -99,12 +99,19 @@ async def _run(settings: Config, credentials: Credentials, *, exit_with_parent: 
                 collecting.cancel()
     finally:
         logger.info("stopping; orders at the venue stay")
+        await _stop(engine)
+
+
+async def _stop(engine: Engine) -> None:
+    try:
         async with asyncio.timeout(STOP_S):
             await engine.stop()
-        logger.info("stopped")
+    except TimeoutError:
+        raise ExecactorError(f"the engine did not stop within {STOP_S:g} s; its orders are at the venue") from None
+    logger.info("stopped")
 
 
-def _on_signals() -> asyncio.Event:
+def on_signals() -> asyncio.Event:
     """An event that the first SIGTERM or SIGINT sets; the second one ends the process without a word."""
     stopping = asyncio.Event()
 
