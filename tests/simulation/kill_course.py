@@ -1,0 +1,123 @@
+"""The way of one trade: a decision, and a market that is steered to its targets, its stop, or back."""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from enum import Enum, auto
+
+import msgspec
+from kill_stage import LOOK_S, KillStage
+
+from execactor.domain.side import Side
+from execactor.service.demo import decisions
+from execactor.service.demo.decisions import Distances, Fed
+
+KEY = "k1"
+PROTECTED = frozenset({"sl", "tp1", "tp2"})
+PATIENCE_S = 4.0
+STEER_S = 0.4
+
+ENTRY, BEYOND_TP1, BEYOND_TP2, BEYOND_STOP, BACK = map(Decimal, (-14, 46, 90, -70, -12))
+"""Where the market is steered: basis points from the price at the decision, on the way of a gain."""
+
+
+class Course(Enum):
+    """Where the market goes once the trade stands."""
+
+    TARGETS = auto()
+    """To the first target, then to the second."""
+    STOPPED = auto()
+    """To the stop."""
+    TURNED_BACK = auto()
+    """To the first target, then back to the entry, where the tightened stop is."""
+    FLAT = auto()
+    """Nowhere: a flat decision ends the trade."""
+    NEVER_ENTERED = auto()
+    """Away: the entry rests until a flat decision."""
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """What is played. resting: the entry waits for the market to come. parts: in so many pieces it is filled.
+
+    meanwhile: the market goes on while the engine is dead; otherwise it waits for it.
+    """
+
+    side: Side
+    course: Course
+    resting: bool = False
+    parts: int = 0
+    meanwhile: bool = False
+
+
+class Player:
+    """Plays one trade; what is waited for before each move is given up after PATIENCE_S, so that the market goes on."""
+
+    def __init__(self, stage: KillStage, trade: Trade) -> None:
+        self.stage = stage
+        self.trade = trade
+        self.fed = self._decision()
+
+    async def play(self) -> None:
+        """From the decision to the last move of the market."""
+        trade, stage = self.trade, self.stage
+        if trade.parts:
+            await stage.fault("partial_fills", role="entry", parts=trade.parts, gap_ms=400)
+        await stage.feed(self.fed)
+        if trade.resting or trade.course is Course.NEVER_ENTERED:
+            await self._once(lambda: "entry" in self._open())
+        if trade.course is Course.NEVER_ENTERED:
+            await stage.feed_flat("k1flat")
+            return
+        if trade.resting:
+            self._steer(ENTRY)
+        await self._once(lambda: self._open() >= PROTECTED and not self._entering())
+        match trade.course:
+            case Course.STOPPED:
+                self._steer(BEYOND_STOP)
+            case Course.FLAT:
+                await stage.feed_flat("k1flat")
+            case Course.TARGETS | Course.TURNED_BACK:
+                self._steer(BEYOND_TP1)
+                await self._once(lambda: "slt" in self._open())
+                self._steer(BEYOND_TP2 if trade.course is Course.TARGETS else BACK)
+
+    def _decision(self) -> Fed:
+        rests = self.trade.resting or self.trade.course is Course.NEVER_ENTERED
+        far = Distances(reach=Decimal(-10 if rests else 6), stop=Decimal(60), tp1=Decimal(40), tp2=Decimal(80))
+        symbol = self.stage.exchange.markets[self.stage.symbol].symbol
+        return decisions.entry(KEY, symbol, self.trade.side, self.stage.mark, far)
+
+    def _steer(self, bps: Decimal) -> None:
+        self.stage.venue.steer(self.stage.symbol, self.fed.away(bps), STEER_S)
+
+    async def _once(self, true: Callable[[], bool]) -> None:
+        """Wait until it is true, or the trade is over, or the market goes on without the engine, or patience ends."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + PATIENCE_S
+        while clock() < deadline and not true() and not self._over():
+            if self._engine_away():
+                if self.trade.meanwhile:
+                    return
+                deadline = clock() + PATIENCE_S
+            await asyncio.sleep(LOOK_S)
+
+    def _engine_away(self) -> bool:
+        """Between its death and its being ready again."""
+        return not self.stage.engine.running or len(self.stage.states) < len(self.stage.engines)
+
+    def _over(self) -> bool:
+        exchange = self.stage.exchange
+        return bool(exchange.trades) and not self._held() and not self._entering()
+
+    def _held(self) -> Decimal:
+        return self.stage.exchange.account.positions[self.stage.symbol].quantity
+
+    def _entering(self) -> bool:
+        return "entry" in self._open()
+
+    def _open(self) -> frozenset[str]:
+        """Roles of our open orders of both kinds at the venue."""
+        exchange = self.stage.exchange
+        orders = [order.client_id for order in exchange.orders.open(self.stage.symbol)]
+        algos = [algo.client_id for algo in exchange.conditional.algos.open()]
+        return frozenset(client_id.split("_")[1] for client_id in orders + algos)
