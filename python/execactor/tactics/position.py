@@ -58,6 +58,7 @@ from execactor.tactics.trade import (
 _REMEMBERED_KEYS = 4096
 _IDLE_TICK_NS = SECOND
 _APPROVAL_LOST_NS = 10 * SECOND
+_MONEY = Decimal("1E-8")
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -488,7 +489,8 @@ def summary(state: TradeState, now_ns: int) -> TradeClosed:
         quantity=bought,
         entry_price=paid / bought if bought else Decimal(0),
         exit_price=received / sold if sold else Decimal(0),
-        pnl=state.position.realized_pnl - state.position.commission,
+        # A mean entry price may not end within 28 digits; venues book money in 8 decimals.
+        pnl=(state.position.realized_pnl - state.position.commission).quantize(_MONEY),
         commission=state.position.commission,
         outcome=_outcome(state),
         fills=state.fills,
