@@ -50,7 +50,10 @@ def demo_command(as_json: bool, replay: str | None, venue_log: Path | None, seed
             speed=default if speed is None else Decimal(str(speed)),
             replay=None if replay is None else "+".join(str(Path(file).resolve()) for file in replay.split("+")),
         )
-        return asyncio.run(_perform(scenery, as_json=as_json, kept=venue_log))
+        try:
+            return asyncio.run(_perform(scenery, as_json=as_json, kept=venue_log))
+        except asyncio.CancelledError:
+            raise click.Abort from None
 
 
 async def _perform(scenery: Scenery, *, as_json: bool, kept: Path | None) -> int:
