@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -22,6 +22,7 @@ SECOND = 1_000_000_000
 MS = 1_000_000
 
 Answer = HttpResponse | Exception | Awaitable[HttpResponse]
+Result = TypeVar("Result")
 
 
 def json(body: Any, status: int = 200, **headers: str) -> HttpResponse:
@@ -201,6 +202,16 @@ class Bench:
     async def connect(self) -> None:
         """Connect all three kinds of streams."""
         await self.adapter.connect(self.events.append, self.market)
+
+    async def finish(self, work: Awaitable[Result], within_ns: int = 1 * SECOND) -> Result:
+        """The outcome of `work`, which may pause: the clock moves on in small steps until it is done."""
+        task = asyncio.ensure_future(work)
+        await settle()
+        deadline_ns = self.clock.monotonic_ns() + within_ns
+        while not task.done():
+            assert self.clock.monotonic_ns() < deadline_ns, f"it takes longer than {within_ns / SECOND} s"
+            await self.pass_time(MS)
+        return task.result()
 
     async def pass_time(self, ns: int, step_ns: int = 50 * MS) -> None:
         """Advance the clock in steps, letting tasks run in between."""

@@ -108,7 +108,7 @@ async def test_why_connecting_fails(answer: object, error: type[Exception]) -> N
     bench = Bench()
     bench.venue.answers["GET /fapi/v1/symbolConfig"] = answer  # type: ignore[assignment]
     with pytest.raises(error):
-        await connect(bench)
+        await bench.finish(connect(bench))
     assert not bench.venue.open_links("/")
 
 

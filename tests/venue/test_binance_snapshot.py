@@ -160,7 +160,7 @@ async def test_half_a_snapshot_is_none(answer: Any, error: type[Exception]) -> N
     bench = await connected()
     bench.venue.answers["GET /fapi/v1/openOrders"] = answer
     with pytest.raises(error):
-        await snapshot(bench)
+        await bench.finish(snapshot(bench))
 
 
 class TestTrades:
@@ -247,7 +247,7 @@ class TestQuery:
     async def test_what_an_answer_proves(self, answer: Any, kind: type) -> None:
         bench = await connected()
         bench.venue.answers["GET /fapi/v1/order"] = answer
-        assert type(await bench.adapter.query(OrderRef(symbol="BTCUSDT", client_id="x"))) is kind
+        assert type(await bench.finish(bench.adapter.query(OrderRef(symbol="BTCUSDT", client_id="x")))) is kind
 
     async def test_a_reading_is_repeated_once_after_a_timestamp_refusal(self) -> None:
         bench = await connected()

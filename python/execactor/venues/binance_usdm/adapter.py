@@ -39,7 +39,7 @@ _log = structlog.get_logger(__name__)
 class BinanceUsdm:
     """See execactor.venues.port.Venue. It owns its transport: `close` ends that too, and both for good.
 
-    rng spreads reconnects in time; a simulation passes a seeded one.
+    rng spreads reconnects and repeated reads in time; a simulation passes a seeded one.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class BinanceUsdm:
         self._rng = rng or random.Random()  # noqa: S311  jitter, no secret
         self._venue_clock = VenueClock(clock)
         self._limiter = RateLimiter(clock, limits.DEFAULT)
-        self._rest = Rest(settings, transport, clock, self._venue_clock, self._limiter)
+        self._rest = Rest(settings, transport, clock, self._venue_clock, self._limiter, self._rng)
         self._reader = Reader(self._rest, clock, self._venue_clock, settings.margin_asset)
         self._decoder = Decoder(settings.margin_asset)
         self._background = Background()

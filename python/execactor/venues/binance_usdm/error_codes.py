@@ -191,6 +191,12 @@ class Refusal(ExecactorError):
         """Whether nothing at all may be sent for a while (429, 418)."""
         return self.status in (418, 429) and self.code != -1015
 
+    @property
+    def passes_at_once(self) -> bool:
+        """Whether a read may be put again soon: it failed, or nobody knows; not when the venue counts our requests."""
+        passing = self.rule.reaction in (Reaction.RETRY, Reaction.UNKNOWN)
+        return passing and self.code not in (-1003, -1015) and not self.stops_everything
+
     def as_submit_result(self) -> Rejected | Unknown:
         """What it means for a new order."""
         if self.rule.reaction is Reaction.UNKNOWN:

@@ -1,7 +1,9 @@
-"""Requests over HTTP: signed, counted, and their failures told apart."""
+"""Requests over HTTP: signed, counted, their failures told apart, and reads that failed put again."""
 
+import random
 from collections import Counter
-from typing import Literal
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -16,9 +18,13 @@ from execactor.venues.signing import HmacSigner
 from execactor.venues.transport import AnswerLost, Clock, NotSent, Transport, sleep
 
 Security = Literal["none", "key", "signed"]
+Read = TypeVar("Read")
 
 TIME_SAMPLES = 5
 _NS_PER_MS = 1_000_000
+_READ_PAUSES_NS = (50 * _NS_PER_MS, 100 * _NS_PER_MS)
+_LONGEST_PAUSE = 1.5
+"""Pauses before a read is put again, times 1 to 1.5 by chance: readers that failed together come back apart."""
 
 
 class _Time(msgspec.Struct):
@@ -35,12 +41,14 @@ class Rest:
         clock: Clock,
         venue_clock: VenueClock,
         limiter: RateLimiter,
+        rng: random.Random,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._clock = clock
         self._venue_clock = venue_clock
         self._limiter = limiter
+        self._rng = rng
         self._signer = HmacSigner(settings.api_secret)
         self._key_header = {"X-MBX-APIKEY": settings.api_key.reveal()}
         self._time = msgspec.json.Decoder(_Time)
@@ -81,25 +89,39 @@ class Rest:
         security: Security = "signed",
         urgent: bool = False,
     ) -> bytes:
-        """One exchange whose repetition does no harm: waits for the rate limit, and is repeated after -1021.
+        """One exchange that waits for the rate limit, sent once more after -1021, which proves that it had no effect.
 
-        Raises Refusal; RetryLater when the venue cannot be reached, when it has stopped us for longer than
-        `rate_wait_ms`, or when an urgent request would have to wait for longer than that.
+        A read that failed or was not answered is put again, three times in all. Raises Refusal; RetryLater when the
+        venue cannot be reached, when it has stopped us for longer than `rate_wait_ms`, or when an urgent request would
+        have to wait for longer than that.
         """
+
+        async def ask() -> bytes:
+            return await self._paced(verb, path, params or {}, weight=weight, security=security, urgent=urgent)
+
+        async def settle() -> bytes:
+            return await (self._read(ask) if verb == "GET" else ask())
+
         try:
-            return await self._paced(verb, path, params or {}, weight=weight, security=security, urgent=urgent)
-        except Refusal as refusal:
-            if refusal.rule.reaction is not Reaction.RESEND:
-                raise
-            await self.measure_clock(samples=1)
-            return await self._paced(verb, path, params or {}, weight=weight, security=security, urgent=urgent)
+            try:
+                return await settle()
+            except Refusal as refusal:
+                if refusal.rule.reaction is not Reaction.RESEND:
+                    raise
+                await self.measure_clock(samples=1)
+                return await settle()
+        except (NotSent, AnswerLost) as error:
+            raise RetryLater(str(error)) from None
 
     async def measure_clock(self, samples: int = TIME_SAMPLES) -> None:
         """Measure the venue's clock. Raises RetryLater when it does not answer."""
         try:
-            await self._venue_clock.measure(self._server_time_ms, samples)
+            # Put again as a whole: within one sample the pause would count as part of the round trip.
+            await self._read(lambda: self._venue_clock.measure(self._server_time_ms, samples))
         except Refusal as refusal:
             raise refusal.as_error() from None
+        except (NotSent, AnswerLost) as error:
+            raise RetryLater(str(error)) from None
 
     async def _server_time_ms(self) -> int:
         body = await self._paced("GET", "/fapi/v1/time", {}, weight=1, security="none", urgent=True)
@@ -107,6 +129,19 @@ class Rest:
             return self._time.decode(body).serverTime
         except wire.BAD_JSON:
             raise RetryLater("the venue's time is unreadable") from None
+
+    async def _read(self, ask: Callable[[], Awaitable[Read]]) -> Read:
+        for pause_ns in _READ_PAUSES_NS:
+            try:
+                return await ask()
+            except Refusal as refusal:
+                if not refusal.passes_at_once:
+                    raise
+            except (NotSent, AnswerLost):
+                self.counts["reads without an answer"] += 1
+            self.counts["reads put again"] += 1
+            await sleep(self._clock, round(pause_ns * self._rng.uniform(1, _LONGEST_PAUSE)))
+        return await ask()
 
     async def _paced(
         self, verb: Verb, path: str, params: Params, *, weight: int, security: Security, urgent: bool
@@ -116,10 +151,7 @@ class Rest:
             self._check_wait(delay_ns if urgent else self._limiter.stopped_ns())
             await sleep(self._clock, delay_ns)
         self._limiter.spend(cost)
-        try:
-            return await self.send(verb, path, params, security=security, timeout_ms=self._settings.read_timeout_ms)
-        except (NotSent, AnswerLost) as error:
-            raise RetryLater(str(error)) from None
+        return await self.send(verb, path, params, security=security, timeout_ms=self._settings.read_timeout_ms)
 
     def _check_wait(self, wait_ns: int) -> None:
         if wait_ns > self._settings.rate_wait_ms * _NS_PER_MS:
