@@ -87,6 +87,7 @@ class Context:
         self.alert: Ref
         self.gateway: Ref
         self.market: Ref
+        self._key_owners = {key: name for name, history in recovered.symbols.items() for key in history.done}
         self.positions: dict[str, Ref] = {}
         self.orders: dict[str, Ref] = {}
 
@@ -98,6 +99,14 @@ class Context:
                 tap(record)
             except Exception:
                 logger.exception("a listener to journal records failed")
+
+    def claim_key(self, key: str, symbol: str) -> str | None:
+        """Reserve a decision key for `symbol`; returns the other symbol that has it already, or None.
+
+        Client order ids are made of the key alone, so two symbols must never share one.
+        """
+        owner = self._key_owners.setdefault(key, symbol)
+        return None if owner == symbol else owner
 
     def history(self, symbol: str, *, after_restart: bool) -> SymbolHistory:
         """What the journal tells of a symbol; after an actor's restart it is read anew."""

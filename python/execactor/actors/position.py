@@ -212,6 +212,9 @@ class PositionActor(LoopActor):
             return self._refuse(name, plan)
         if plan.source == "decision" and plan.timestamp_ms < self.context.journal.created_ms:
             return self._refuse(name, "it is older than the journal, which cannot tell whether it was executed before")
+        owner = self.context.claim_key(plan.key, self.symbol)
+        if owner is not None:
+            return self._refuse(name, f"the id was used for {owner}; an id names one decision of the whole account")
         known = self.state.done.get(plan.key)
         remaining_ns = plan.valid_until_ms * 1_000_000 - self.clock.now_ns()
         self._feed(PlanReceived(plan=plan, expires_ns=self.clock.monotonic_ns() + remaining_ns))
