@@ -1,0 +1,521 @@
+"""A tiny venue with a truth of its own, and the way between it and the position machine, on which things get lost.
+
+ModelVenue knows orders, trades, the position and the rules that decide what is refused. Wire stands for RiskActor,
+OrderActor and gateway: requests, answers and events travel separately, in any order, and the test decides what
+arrives, what comes twice and what never comes.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+from rule_makers import BTC, SYMBOL
+from trading_desk import MS, SECOND
+
+from execactor.domain.account import EngineState
+from execactor.domain.fill import Execution
+from execactor.domain.instrument import Instrument
+from execactor.domain.messages import (
+    CancelOrder,
+    EngineStateChanged,
+    EntryRefused,
+    MarkUpdate,
+    OrderUpdate,
+    RequestApproval,
+    RequestReconcile,
+    SubmitProtective,
+    TradeClosed,
+    VenuePositionSeen,
+)
+from execactor.domain.order import Facts, OrderEvent, OrderIntent, OrderState, OrderType, Pending, RejectCause, Role
+from execactor.domain.order_table import Change, OrderTable
+from execactor.domain.reports import ConditionalReport, ExecutionReport, OrderReport
+from execactor.domain.side import Side
+from execactor.tactics.position import Event, Tick, fresh, next_wake_ns, step
+from execactor.tactics.trade import Effect, TradePolicy, TradeState
+
+TAKER = Decimal("0.0004")
+Report = OrderReport | ConditionalReport | ExecutionReport | VenuePositionSeen
+
+
+class Life(StrEnum):
+    """Where an order of the model stands: waiting to trigger or to be matched, being matched, ended."""
+
+    RESTING = "RESTING"
+    MATCHING = "MATCHING"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+class ModelOrder(msgspec.Struct):
+    """An order as the venue holds it. whole: what it may trade at most, known once a closing stop has triggered."""
+
+    intent: OrderIntent
+    number: int
+    life: Life = Life.RESTING
+    filled: Decimal = Decimal(0)
+    whole: Decimal | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.life in (Life.RESTING, Life.MATCHING)
+
+    @property
+    def venue_id(self) -> str:
+        return f"algo{self.number}" if self.intent.type.conditional else f"order{self.number}"
+
+    @property
+    def child_id(self) -> str:
+        return f"child{self.number}"
+
+
+class ModelVenue:
+    """The truth. Everything that it tells goes into `stream`, in its order."""
+
+    def __init__(self, mark: Decimal = Decimal(90_800)) -> None:
+        self.mark = mark
+        self.position = Decimal(0)
+        self.orders: dict[str, ModelOrder] = {}
+        self.trades: list[Execution] = []
+        self.stream: deque[Report] = deque()
+        self.used_ids: set[str] = set()
+        self.refuse_next: RejectCause | None = None
+
+    # Requests.
+
+    def submit(self, intent: OrderIntent) -> RejectCause | ModelOrder:
+        """Take an order or refuse it."""
+        assert intent.client_id not in self.used_ids, f"{intent.client_id} was sent twice"
+        self.used_ids.add(intent.client_id)
+        cause, self.refuse_next = self.refuse_next, None
+        cause = cause or self._refusal(intent)
+        if cause is not None:
+            return cause
+        order = ModelOrder(intent=intent, number=len(self.used_ids), whole=intent.quantity)
+        self.orders[intent.client_id] = order
+        if intent.role is Role.ENTRY:
+            assert self.position == 0, f"{intent.client_id} enters while {self.position} is open"
+            others = [each.intent.client_id for each in self.live(Role.ENTRY) if each is not order]
+            assert not others, f"{intent.client_id} and {others} are live together"
+        if intent.type is OrderType.MARKET or intent.time_in_force == "IOC":
+            order.life = Life.MATCHING
+        self.stream.append(self.status(order))
+        return order
+
+    def _refusal(self, intent: OrderIntent) -> RejectCause | None:
+        reducible = self.reducible(intent.side)
+        if intent.close_position:
+            twins = [each for each in self.live(Role.STOP) if each.intent.side is intent.side]
+            if not reducible:
+                return RejectCause.NO_POSITION
+            if twins:
+                return RejectCause.STOP_EXISTS
+        elif intent.reduce_only and not reducible:
+            return RejectCause.REDUCE_ONLY
+        if intent.type.conditional and self._met(intent):
+            return RejectCause.WOULD_TRIGGER
+        return None
+
+    def cancel(self, client_id: str) -> bool:
+        """Cancel what rests; False when there is no such order any more."""
+        order = self.orders.get(client_id)
+        if order is None or order.life is not Life.RESTING:
+            return False
+        self._end(order, Life.CANCELLED)
+        return True
+
+    # The market.
+
+    def move(self, mark: Decimal) -> None:
+        """The mark price moves; conditions that are met trigger."""
+        self.mark = mark
+        for order in list(self.orders.values()):
+            if order.life is Life.RESTING and order.intent.type.conditional and self._met(order.intent):
+                self._trigger(order)
+
+    def _met(self, intent: OrderIntent) -> bool:
+        assert intent.trigger_price is not None
+        falling = (intent.side is Side.SELL) == (intent.type is OrderType.STOP_MARKET)
+        return self.mark <= intent.trigger_price if falling else self.mark >= intent.trigger_price
+
+    def _trigger(self, order: ModelOrder) -> None:
+        order.life = Life.MATCHING
+        self.stream.append(self.status(order, OrderEvent.TRIGGERING))
+        if order.whole is None:
+            order.whole = self.reducible(order.intent.side)
+        if not self.reducible(order.intent.side):
+            self._end(order, Life.EXPIRED)
+            return
+        self.stream.append(self.status(order, OrderEvent.TRIGGERED))
+
+    def match(self, client_id: str, quantity: Decimal) -> None:
+        """Trade up to `quantity` of an order; a reducing one ends when there is nothing left to reduce."""
+        order = self.orders[client_id]
+        if not order.live:
+            return
+        assert order.whole is not None
+        most = order.whole - order.filled
+        if order.intent.role.protective:
+            most = min(most, self.reducible(order.intent.side))
+        size = min(quantity, most)
+        if size > 0:
+            self._trade(order, size)
+        if order.live and order.intent.role.protective and not self.reducible(order.intent.side):
+            self._end(order, Life.EXPIRED)
+
+    def _trade(self, order: ModelOrder, size: Decimal) -> None:
+        price = order.intent.price if order.intent.price is not None else self.mark
+        intent = order.intent
+        order.filled += size
+        self.position += intent.side.sign * size
+        self.stream.append(VenuePositionSeen(quantity=self.position))
+        final = order.filled == order.whole
+        trade = Execution(
+            symbol=SYMBOL,
+            trade_id=str(len(self.trades) + 1),
+            venue_order_id=order.child_id if intent.type.conditional else order.venue_id,
+            side=intent.side,
+            price=price,
+            quantity=size,
+            client_id=intent.client_id,
+            commission=size * price * TAKER,
+        )
+        self.trades.append(trade)
+        self.stream.append(ExecutionReport(execution=trade, filled=order.filled, final=final))
+        if final:
+            order.life = Life.FILLED
+            if intent.type.conditional:
+                self.stream.append(self.status(order))
+
+    def fail(self, client_id: str) -> None:
+        """What is being matched expires with the rest untraded, as in a market without another side."""
+        order = self.orders[client_id]
+        if order.life is Life.MATCHING:
+            self._end(order, Life.EXPIRED)
+
+    def _end(self, order: ModelOrder, life: Life) -> None:
+        order.life = life
+        self.stream.append(self.status(order))
+
+    # What there is.
+
+    def reducible(self, side: Side) -> Decimal:
+        """How much an order of `side` can reduce."""
+        return max(-side.sign * self.position, Decimal(0))
+
+    def live(self, *roles: Role) -> list[ModelOrder]:
+        return [order for order in self.orders.values() if order.live and (not roles or order.intent.role in roles)]
+
+    @property
+    def matching(self) -> list[str]:
+        return [name for name, order in self.orders.items() if order.life is Life.MATCHING]
+
+    def status(self, order: ModelOrder, event: OrderEvent | None = None) -> OrderReport | ConditionalReport:
+        """The order as a report; without an event as it stands now."""
+        intent = order.intent
+        if event is None:
+            event = _EVENTS.get(order.life, OrderEvent.ACKNOWLEDGED)
+            if order.life is Life.MATCHING and intent.type.conditional:
+                event = OrderEvent.TRIGGERED
+            elif order.live and order.filled:
+                event = OrderEvent.PARTIALLY_FILLED
+        if intent.type.conditional:
+            triggered = event is OrderEvent.TRIGGERED or order.filled > 0
+            assert intent.trigger_price is not None
+            return ConditionalReport(
+                symbol=SYMBOL,
+                client_id=intent.client_id,
+                venue_id=order.venue_id,
+                event=event,
+                side=intent.side,
+                order_type=intent.type,
+                trigger_price=intent.trigger_price,
+                quantity=intent.quantity,
+                close_position=intent.close_position,
+                child_id=order.child_id if triggered else None,
+                executed=order.filled or None,
+            )
+        assert intent.quantity is not None
+        return OrderReport(
+            symbol=SYMBOL,
+            client_id=intent.client_id,
+            venue_id=order.venue_id,
+            event=event,
+            side=intent.side,
+            order_type=str(intent.type),
+            quantity=intent.quantity,
+            filled=order.filled,
+        )
+
+
+_EVENTS = {
+    Life.FILLED: OrderEvent.FILLED,
+    Life.CANCELLED: OrderEvent.CANCELLED,
+    Life.EXPIRED: OrderEvent.EXPIRED,
+}
+
+
+class Answer(msgspec.Struct):
+    """What comes back for a request. cancels: it asked to cancel; neither lost nor refused: it was followed.
+
+    status: how a cancelled order ended, None when there was none to cancel.
+    """
+
+    client_id: str
+    cause: RejectCause | None = None
+    lost: bool = False
+    cancels: bool = False
+    status: OrderReport | ConditionalReport | None = None
+    venue_id: str = ""
+
+
+class Fate(StrEnum):
+    """What becomes of a request on its way."""
+
+    ARRIVES = "ARRIVES"
+    LOST = "LOST"
+    ANSWER_LOST = "ANSWER_LOST"
+
+
+class Wire:
+    """The machine, its order table, and everything that is under way between them and the venue."""
+
+    def __init__(self, venue: ModelVenue, *, instrument: Instrument = BTC, policy: TradePolicy | None = None) -> None:
+        self.venue = venue
+        self.state: TradeState = fresh(instrument, policy or TradePolicy(), "capi")
+        self.table = OrderTable()
+        self.now_ns = 1_000 * SECOND
+        self.wake_ns: int | None = None
+        self.effects: list[Effect] = []
+        self.submits: list[OrderIntent] = []
+        self.cancels: list[str] = []
+        self.answers: list[Answer] = []
+        self.doubts: list[str] = []
+        self.delivered: list[Report] = []
+        self.reconcile_wanted = False
+        self.loses: Callable[[Effect], bool] = lambda _effect: False
+        self.risk_refuses = False
+        self.on_step: Callable[[list[Effect]], None] = lambda _effects: None
+        self.feed(EngineStateChanged(state=EngineState.RUNNING, epoch=0, reason=""))
+
+    def feed(self, event: Event) -> None:
+        """One step of the machine; its requests set out."""
+        self.state, effects = step(self.state, event, self.now_ns)
+        self.wake_ns = next_wake_ns(self.state, self.now_ns)
+        assert self.wake_ns is None or self.wake_ns > self.now_ns, "the next look lies in the past"
+        self.effects += effects
+        self.on_step(effects)
+        for effect in effects:
+            if not self.loses(effect):
+                self._set_out(effect)
+
+    def _set_out(self, effect: Effect) -> None:
+        match effect:
+            case RequestApproval(intent=intent) if self.risk_refuses:
+                self.feed(EntryRefused(client_id=intent.client_id, reason="too much"))
+            case RequestApproval(intent=intent) | SubmitProtective(intent=intent):
+                self._submit(intent)
+            case CancelOrder(client_id=client_id):
+                self._cancel(client_id)
+            case RequestReconcile():
+                self.reconcile_wanted = True
+            case _:
+                pass
+
+    def _submit(self, intent: OrderIntent) -> None:
+        known = self.table.orders.get(intent.client_id)
+        if known is None:
+            self.table.add(intent)
+            known = self.table.apply(intent.client_id, OrderEvent.SENT, now_ns=self.now_ns).order
+            self.submits.append(intent)
+        self.feed(OrderUpdate(order=known))
+
+    def _cancel(self, client_id: str) -> None:
+        order = self.table.orders.get(client_id)
+        if order is None:
+            return
+        if not order.live:
+            self.feed(OrderUpdate(order=order))
+        elif order.pending is None:
+            self.table.mark_pending(client_id, Pending.CANCEL)
+            self.cancels.append(client_id)
+
+    # What arrives.
+
+    def deliver_submit(self, index: int, fate: Fate = Fate.ARRIVES) -> None:
+        intent = self.submits.pop(index)
+        result = None if fate is Fate.LOST else self.venue.submit(intent)
+        if fate is not Fate.ARRIVES or result is None:
+            self.answers.append(Answer(intent.client_id, lost=True))
+        elif isinstance(result, RejectCause):
+            self.answers.append(Answer(intent.client_id, cause=result))
+        else:
+            self.answers.append(Answer(intent.client_id, venue_id=result.venue_id))
+
+    def deliver_cancel(self, index: int, fate: Fate = Fate.ARRIVES) -> None:
+        client_id = self.cancels.pop(index)
+        found = fate is not Fate.LOST and self.venue.cancel(client_id)
+        status = self.venue.status(self.venue.orders[client_id]) if found else None
+        self.answers.append(Answer(client_id, cancels=True, lost=fate is not Fate.ARRIVES, status=status))
+
+    def deliver_answer(self, index: int) -> None:
+        answer = self.answers.pop(index)
+        if answer.cancels:
+            self.table.mark_pending(answer.client_id, None)
+            if answer.lost or answer.status is None:
+                self._doubt(answer.client_id)
+            else:
+                self.read(answer.status)
+            return
+        if answer.lost:
+            self._apply(answer.client_id, OrderEvent.OUTCOME_LOST, Facts(reason="no answer"))
+            self._doubt(answer.client_id)
+        elif answer.cause is not None:
+            retryable = answer.cause is RejectCause.OVERLOADED
+            facts = Facts(reason=f"refused: {answer.cause}", cause=answer.cause, retryable=retryable)
+            self._apply(answer.client_id, OrderEvent.REJECTED, facts)
+        else:
+            self._apply(answer.client_id, OrderEvent.ACKNOWLEDGED, Facts(venue_id=answer.venue_id))
+
+    def deliver_report(self) -> None:
+        report = self.venue.stream.popleft()
+        self.delivered.append(report)
+        self.read(report)
+
+    def read(self, report: Report) -> None:
+        """Take a report from the stream, a listing or a query."""
+        if isinstance(report, VenuePositionSeen):
+            self.feed(report)
+            return
+        if isinstance(report, ExecutionReport):
+            change = self.table.execute(report, now_ns=self.now_ns)
+        else:
+            change = self.table.report(report, now_ns=self.now_ns)
+        assert change is not None, f"nobody's report: {report}"
+        self._tell(change)
+        if change.late:
+            self.reconcile_wanted = True
+
+    def resolve(self, client_id: str) -> None:
+        """Ask the venue what became of an order in doubt; nothing is concluded while its request is under way."""
+        order = self.table.orders[client_id]
+        if client_id in self.in_flight:
+            return
+        self.doubts.remove(client_id)
+        truth = self.venue.orders.get(client_id)
+        if truth is not None:
+            self.read(self.venue.status(truth))
+            self._book_missed(client_id)
+        elif order.state is OrderState.UNKNOWN:
+            self._apply(client_id, OrderEvent.PROVEN_ABSENT, Facts(reason="it never lived", retryable=True))
+        elif order.live:
+            self._apply(client_id, OrderEvent.EXPIRED, Facts(reason="gone"))
+
+    def reconcile(self) -> None:
+        """Compare orders, trades and the position with the venue's."""
+        self.reconcile_wanted = False
+        for order in self.venue.live():
+            if order.intent.client_id in self.table.orders:
+                self.read(self.venue.status(order))
+        unexplained = self._book_missed()
+        for name, order in list(self.table.orders.items()):
+            truth = self.venue.orders.get(name)
+            if order.live and name not in self.in_flight and not (truth is not None and truth.live):
+                self._doubt(name)
+        if unexplained or self.doubts:
+            self.reconcile_wanted = True
+            return
+        assert self.state.position.quantity == self.venue.position, "all trades are booked and the position differs"
+        self.feed(VenuePositionSeen(quantity=self.venue.position))
+
+    def _book_missed(self, client_id: str | None = None) -> bool:
+        """Book the trades that were missed, of one order or all; whether some belong to no order that we can name."""
+        unexplained = False
+        for trade in self.venue.trades:
+            if trade.key in self.table.booked or client_id not in (None, trade.client_id):
+                continue
+            listed = msgspec.structs.replace(trade, client_id="")  # a listing knows only the venue's order id
+            if self.table.owner("", listed.venue_order_id) is None:
+                unexplained = True
+            else:
+                self.read(ExecutionReport(execution=listed, filled=trade.quantity))
+        return unexplained
+
+    @property
+    def in_flight(self) -> set[str]:
+        """Orders whose request, or the answer to it, is under way."""
+        return {intent.client_id for intent in self.submits} | {a.client_id for a in self.answers if not a.cancels}
+
+    def _doubt(self, client_id: str) -> None:
+        if client_id not in self.doubts and self.table.orders[client_id].live:
+            self.doubts.append(client_id)
+
+    def _apply(self, client_id: str, event: OrderEvent, facts: Facts | None = None) -> None:
+        self._tell(self.table.apply(client_id, event, now_ns=self.now_ns, facts=facts or Facts()))
+
+    def _tell(self, change: Change) -> None:
+        """As OrderActor publishes: what was ignored is told again only when the venue has shown the order."""
+        if change.ignored is not None and change.execution is None and not change.order.verified:
+            return
+        self.feed(OrderUpdate(order=change.order, execution=change.execution))
+
+    # Time, and a venue that behaves.
+
+    def mark(self, price: Decimal) -> None:
+        """The mark price moves, and the machine sees it."""
+        self.venue.move(price)
+        self.feed(MarkUpdate(symbol=SYMBOL, price=price, low=price, high=price))
+
+    def wait(self, ms: int) -> None:
+        until_ns = self.now_ns + ms * MS
+        ticks = 0
+        while self.wake_ns is not None and self.wake_ns <= until_ns:
+            ticks += 1
+            assert ticks <= 20 + ms // 10, f"{ticks} ticks within {ms} ms"
+            self.now_ns = self.wake_ns
+            self.feed(Tick())
+        self.now_ns = until_ns
+
+    def deliver_all(self) -> None:
+        """Everything under way arrives, and what trades is matched whole."""
+        while self.submits or self.cancels or self.answers or self.venue.stream or self.venue.matching:
+            while self.submits:
+                self.deliver_submit(0)
+            while self.cancels:
+                self.deliver_cancel(0)
+            while self.answers:
+                self.deliver_answer(0)
+            for client_id in self.venue.matching:
+                self.venue.match(client_id, Decimal(10**6))
+            while self.venue.stream:
+                self.deliver_report()
+        for client_id in list(self.doubts):
+            self.resolve(client_id)
+        if self.reconcile_wanted:
+            self.reconcile()
+
+    def calm(self, seconds: int) -> Iterator[int]:
+        """Let time pass at a venue that behaves; yields after each 100 ms."""
+        for tick in range(seconds * 10):
+            self.deliver_all()
+            self.wait(100)
+            yield tick
+
+    @property
+    def at_rest(self) -> bool:
+        """No trade, no position, nothing alive at the venue, nothing under way."""
+        under_way = self.submits or self.cancels or self.answers or self.doubts or self.venue.stream
+        return (
+            self.state.plan is None
+            and self.state.position.flat
+            and self.venue.position == 0
+            and not self.venue.live()
+            and not under_way
+        )
+
+    @property
+    def trades_closed(self) -> list[TradeClosed]:
+        return [effect for effect in self.effects if isinstance(effect, TradeClosed)]
