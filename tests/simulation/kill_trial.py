@@ -1,0 +1,86 @@
+"""One case from beginning to end, and the judgement on it."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from kill_cases import Case
+from kill_course import KEY, Player
+from kill_stage import KillStage, until
+
+from execactor.simulator.checker import Report, check
+
+READY_S = 20.0
+END_S = 10.0
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """problems: what was wrong, a sentence each. row: the case's line of the table."""
+
+    problems: list[str]
+    row: str
+
+
+async def try_case(case: Case, directory: Path) -> Outcome:
+    """Let the engine trade, die at the case's point and live again; `directory` keeps both sides' logs."""
+    directory.mkdir(parents=True)
+    problems: list[str] = []
+    variation = case.variation
+    async with KillStage(directory, seed=case.seed, symbol=case.symbol, faults=case.faults) as stage:
+        await stage.start_engine()
+        await stage.arm(case.point, nth=variation.nth, role=variation.role)
+        player = Player(stage, variation.trade)
+        async with asyncio.TaskGroup() as together:
+            together.create_task(player.play())
+            together.create_task(stage.restart_when_killed())
+        await until(lambda: len(stage.states) == 2, "the engine is not ready again", within_s=READY_S)
+        if not await stage.at_rest(END_S):
+            await stage.feed_flat(f"{KEY}end")
+            if not await stage.at_rest(END_S):
+                problems.append(f"the trade does not end: {await stage.ask('positions')}")
+        problems += await _feed_again(stage, player)
+        report = await stage.finish()
+    verdict = check(stage.venue_log.read_text(encoding="utf-8").splitlines(), engine_report=report)
+    problems += _judge(case, stage, verdict)
+    return Outcome(
+        problems=[f"{case.name}: {problem} ({directory})" for problem in problems],
+        row=_row(case, stage, verdict, "BAD" if problems else "ok"),
+    )
+
+
+async def _feed_again(stage: KillStage, player: Player) -> list[str]:
+    """The same decision once more, to an engine that has done with it (E2)."""
+    entered = len(_entry_requests(stage))
+    await stage.ask("decide", body=json.dumps(player.fed.body))
+    (view,) = await stage.ask("positions")
+    again = view["phase"] != "NO_POSITION" or len(_entry_requests(stage)) > entered
+    return ["the decision was taken up a second time"] if again else []
+
+
+def _entry_requests(stage: KillStage) -> list[dict[str, Any]]:
+    return [line for line in stage.log("request") if f"_entry_{KEY}" in line["params"].get("newClientOrderId", "")]
+
+
+def _judge(case: Case, stage: KillStage, verdict: Report) -> list[str]:
+    problems = [*verdict.violations, *verdict.mismatches, *verdict.venue_errors]
+    if [line["point"] for line in stage.log("kill")] != [case.point]:
+        problems.append("the engine was not killed at the point")
+    if verdict.counts["kills"] != 1 or len(stage.engines) != 2:
+        problems.append(f"{verdict.counts['kills']} kills, {len(stage.engines)} engines")
+    entries = {line["order_id"] for line in stage.log("fill") if f"_entry_{KEY}" in line["client_id"]}
+    if len(entries) > 1:
+        problems.append(f"{len(entries)} entries of one decision were filled")
+    if any(quantity != "0" for quantity in verdict.positions.values()):
+        problems.append(f"positions at the end: {verdict.positions}")
+    return problems
+
+
+def _row(case: Case, stage: KillStage, verdict: Report, word: str) -> str:
+    trades = ", ".join(trade.pnl for trade in verdict.trades) or "no trade"
+    return (
+        f"{case.name}: {word}, pnl {trades}, unprotected {verdict.max_unprotected_ms:.0f} ms, "
+        f"across the restart {verdict.max_unprotected_restart_ms:.0f} ms, ready in {stage.ready_s[-1]:.2f} s "
+        f"{stage.states[-1]}, faults {verdict.counts['faults']}"
+    )
