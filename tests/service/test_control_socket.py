@@ -22,6 +22,7 @@ from execactor.control import (
     ControlServer,
     ControlTimeout,
     EngineAbsent,
+    methods,
 )
 from execactor.domain.errors import ConfigurationError
 from execactor.domain.messages import Alert, AlertLevel
@@ -130,6 +131,30 @@ async def test_a_decision_for_a_symbol_that_is_not_traded_is_refused(room: Room)
     async with await room.client() as client:
         with pytest.raises(ControlRefused, match="DOGEUSDT is not among the configured symbols"):
             await client.call("decide", body=decision("DOGEUSDT", await room.mark(), key="d").decode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "says"),
+    [
+        pytest.param(ZeroDivisionError("a defect"), "internal", "a defect", id="a method with a defect"),
+        pytest.param("x" * (17 << 20), "too_large", "above the limit", id="an answer above 16 MiB"),
+    ],
+)
+async def test_trouble_inside_a_method_is_answered_and_the_connection_goes_on(
+    room: Room, monkeypatch: pytest.MonkeyPatch, answer: Any, code: str, says: str
+) -> None:
+    async def method(*_: object) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    params, _ = methods.METHODS["ping"]
+    monkeypatch.setitem(methods.METHODS, "trouble", (params, method))  # type: ignore[arg-type]
+    async with await room.client() as client:
+        with pytest.raises(ControlRefused, match=says) as refused:
+            await client.call("trouble")
+        assert refused.value.code == code
+        assert (await client.call("ping"))["state"] == "RUNNING"
 
 
 async def test_after_the_engine_stopped_the_answer_says_so(room: Room) -> None:
@@ -284,6 +309,20 @@ async def test_a_file_in_the_sockets_place_is_not_touched(room: Room, tmp_path: 
 async def test_a_path_too_long_for_a_socket_is_a_configuration_error(room: Room, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="107 bytes; choose a shorter directory"):
         await ControlServer(room.engine, tmp_path / ("x" * 120)).start()
+
+
+async def test_a_directory_that_others_could_enter_is_closed_to_them(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(mode=0o755)
+    async with ControlServer(room.engine, tmp_path / "open" / "control.sock"):
+        assert stat.S_IMODE((tmp_path / "open").stat().st_mode) == 0o700
+
+
+async def test_a_directory_that_belongs_to_everybody_is_refused_and_left_as_it_is(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o1777)
+    with pytest.raises(ConfigurationError, match="choose a directory of its own"):
+        await ControlServer(room.engine, tmp_path / "shared" / "control.sock").start()
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o1777
 
 
 async def test_a_directory_that_cannot_be_made_is_a_configuration_error(room: Room, tmp_path: Path) -> None:

@@ -74,8 +74,7 @@ class ControlServer:
             fix = f"a socket's path may have {_LONGEST_PATH} bytes; choose a shorter directory"
             raise ConfigurationError("data_dir", str(self.path), fix)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.path.parent.chmod(0o700)
+            _close_to_others(self.path.parent)
             _make_room(self.path)
             listener = _listen(self.path)
         except OSError as error:
@@ -227,6 +226,16 @@ def _tapped(engine: "Engine", news: asyncio.Event) -> Iterator[None]:
         yield
     finally:
         end()
+
+
+def _close_to_others(directory: Path) -> None:
+    """Make the directory, or shut others out of it; one that all may write to (/tmp) was not meant to be ours."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        raise ConfigurationError("data_dir", str(directory), "everybody may write there; choose a directory of its own")
+    if mode != 0o700:
+        directory.chmod(0o700)
 
 
 def _make_room(path: Path) -> None:

@@ -135,7 +135,14 @@ async def _keep_tidy(engine: Engine) -> None:
     while True:
         await asyncio.sleep(IDLE_LOOK_S)
         uncollected_s += IDLE_LOOK_S
-        idle = all(view.phase is Phase.NO_POSITION for view in await engine.positions())
-        if idle or uncollected_s >= LONGEST_UNCOLLECTED_S:
+        if uncollected_s >= LONGEST_UNCOLLECTED_S or await _idle(engine):
             collect()
             uncollected_s = 0.0
+
+
+async def _idle(engine: Engine) -> bool:
+    try:
+        return all(view.phase is Phase.NO_POSITION for view in await engine.positions())
+    except Exception:
+        logger.exception("the positions could not be asked for")
+        return False
