@@ -1,5 +1,6 @@
 """Entry: from a decision or signal to a plan, and from a plan to one limit order."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -25,8 +26,8 @@ def notional_by_risk(
     equity x risk / (stop distance / entry price); the source document divides by the absolute distance, which has the
     wrong unit (requirements 004, risk manager numbers; check E11).
     """
-    distance_fraction = abs(entry - stop) / entry
-    return min(equity * risk_fraction / distance_fraction, equity * max_leverage)
+    # One division, at the end: a quotient that ended a hair lower would cost a step when the size is rounded down.
+    return min(equity * risk_fraction * entry / abs(entry - stop), equity * max_leverage)
 
 
 def plan_from_decision(
@@ -47,22 +48,30 @@ def plan_from_decision(
         raise ValueError(f"decision {decision.key} is flat: there is nothing to plan")
     side = Side.BUY if decision.action is Action.LONG else Side.SELL
     price = instrument.price_passive(decision.entry_price, side)
+    if price <= 0:
+        low, high = decision.entry_zone
+        return f"entry_zone [{low}, {high}] lies below the first tick {instrument.tick_size} of {decision.symbol}"
     notional = decision.position_size_usdt if max_notional is None else min(decision.position_size_usdt, max_notional)
     quantity = instrument.quantity_down(notional / price)
     refusal = instrument.refusal(quantity, price)
     if refusal is not None:
         return refusal
     closing = side.opposite
+    stop = instrument.stop_price(decision.sl, closing)
     targets = [Target(instrument.target_price(decision.tp1, closing), tp1_fraction)]
     if decision.tp2 is not None:
         targets.append(Target(instrument.target_price(decision.tp2, closing), Decimal(1)))
+    gaps = {f"sl {decision.sl}": price - stop, f"tp1 {decision.tp1}": targets[0].price - price}
+    problem = _without_a_gap(side, gaps, price)
+    if problem is not None:
+        return problem
     return Plan(
         key=decision.key,
         symbol=decision.symbol,
         side=side,
         quantity=quantity,
         entry_price=price,
-        stop_price=instrument.stop_price(decision.sl, closing),
+        stop_price=stop,
         targets=tuple(targets),
         valid_until_ms=decision.timestamp_ms + max_age_ms,
         timestamp_ms=decision.timestamp_ms,
@@ -75,24 +84,34 @@ def plan_from_signal(
     signal: Signal, instrument: Instrument, *, mark: Decimal | None, now_ms: int, valid_ms: int, received_ns: int = 0
 ) -> Plan | str:
     """The plan of a buy or sell signal (limit exactly when it names a price); or why there is none."""
-    price = signal.price if signal.price is not None else mark
+    limit = None if signal.price is None else instrument.price_passive(signal.price, signal.side)
+    price = limit if limit is not None else mark
     if price is None:
         return f"no market price for {signal.symbol} is known yet; send a price or try again"
+    if price <= 0:
+        return f"price {signal.price} lies below the first tick {instrument.tick_size} of {signal.symbol}"
     closing = signal.side.opposite
     quantity = instrument.quantity_down(signal.quantity)
     refusal = instrument.refusal(quantity, price)
     if refusal is not None:
         return refusal
+    stop = None if signal.stop_loss is None else instrument.stop_price(signal.stop_loss, closing)
     targets: tuple[Target, ...] = ()
     if signal.take_profit is not None:
         targets = (Target(instrument.target_price(signal.take_profit, closing), Decimal(1)),)
+    gaps = {f"take_profit {signal.take_profit}": target.price - price for target in targets}
+    if stop is not None:
+        gaps[f"stop_loss {signal.stop_loss}"] = price - stop
+    problem = _without_a_gap(signal.side, gaps, price)
+    if problem is not None:
+        return problem
     return Plan(
         key=decision_key(signal.idempotency_key, signal.symbol, ""),
         symbol=signal.symbol,
         side=signal.side,
         quantity=quantity,
-        entry_price=None if signal.price is None else instrument.price_passive(signal.price, signal.side),
-        stop_price=None if signal.stop_loss is None else instrument.stop_price(signal.stop_loss, closing),
+        entry_price=limit,
+        stop_price=stop,
         targets=targets,
         valid_until_ms=now_ms + valid_ms,
         timestamp_ms=now_ms,
@@ -100,6 +119,14 @@ def plan_from_signal(
         received_ns=received_ns,
         source="signal",
     )
+
+
+def _without_a_gap(side: Side, gaps: Mapping[str, Decimal], price: Decimal) -> str | None:
+    """Which stop or target the venue's grid moves onto the entry; gaps: what is left for a buy, negative for a sell."""
+    for name, gap in gaps.items():
+        if gap * side.sign <= 0:
+            return f"{name} lies within a tick of the entry {price}"
+    return None
 
 
 def enter(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
