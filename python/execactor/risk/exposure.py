@@ -9,20 +9,24 @@ from execactor.domain.fill import Execution
 from execactor.domain.messages import RiskApproved
 from execactor.domain.order import Order, OrderIntent, OrderType
 from execactor.domain.position import Position
+from execactor.domain.side import Side
 from execactor.risk.limits import Limits
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """What an approved entry may still add: its worst-case price (quote per base) and the unfilled base units."""
+    """What an approved entry may still add: the highest price that it may trade at, and the unfilled base units.
+
+    highest_price: quote per base; None when it is not known yet, then the mark price stands for it.
+    """
 
     symbol: str
-    worst_price: Decimal
+    highest_price: Decimal | None
     remaining: Decimal
 
-    @property
-    def notional(self) -> Decimal:
+    def notional(self, mark: Decimal | None) -> Decimal:
         """Worst-case notional, quote units."""
-        return self.worst_price * self.remaining
+        price = self.highest_price if self.highest_price is not None else mark
+        return (price or Decimal(0)) * self.remaining
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -53,13 +57,14 @@ class ExposureBook:
             return Refusal("already_approved", f"{intent.client_id} was approved before")
         mark = self.marks.get(intent.symbol)
         worst_price = self._worst_price(intent, mark)
-        if worst_price is None or intent.quantity is None:
+        highest_price = self._highest_price(intent, mark)
+        if worst_price is None or highest_price is None or intent.quantity is None:
             return Refusal("no_price", f"no mark price for {intent.symbol} is known yet")
-        refusal = self._limit_broken(intent.symbol, worst_price * intent.quantity)
+        refusal = self._limit_broken(intent.symbol, highest_price * intent.quantity)
         if refusal is not None:
             return refusal
         self.reservations[intent.client_id] = Reservation(
-            symbol=intent.symbol, worst_price=worst_price, remaining=intent.quantity
+            symbol=intent.symbol, highest_price=highest_price, remaining=intent.quantity
         )
         return RiskApproved(
             client_id=intent.client_id,
@@ -77,7 +82,8 @@ class ExposureBook:
         held = Decimal(0)
         if position is not None and not position.flat:
             held = position.notional(mark if mark is not None else position.entry_price)
-        return held + sum((r.notional for r in self.reservations.values() if r.symbol == symbol), Decimal(0))
+        reserved = [each.notional(mark) for each in self.reservations.values() if each.symbol == symbol]
+        return held + sum(reserved, Decimal(0))
 
     def unrealized_pnl(self) -> Decimal:
         """Of all open positions at their marks, quote units; positions without a mark count 0."""
@@ -113,9 +119,11 @@ class ExposureBook:
         intent = order.intent
         if intent.role.protective or not order.live or intent.quantity is None:
             return
-        worst = self._worst_price(intent, self.marks.get(intent.symbol)) or order.average_price or Decimal(0)
+        highest = self._highest_price(intent, self.marks.get(intent.symbol))
         remaining = max(intent.quantity - order.filled, Decimal(0))
-        self.reservations[order.client_id] = Reservation(symbol=intent.symbol, worst_price=worst, remaining=remaining)
+        self.reservations[order.client_id] = Reservation(
+            symbol=intent.symbol, highest_price=highest, remaining=remaining
+        )
 
     def count_conditional(self, order: Order) -> None:
         """Keep the number of open conditional orders, which the venue limits over the whole account."""
@@ -131,6 +139,12 @@ class ExposureBook:
         if mark is None:
             return None
         return mark * (1 + intent.side.sign * self.limits.market_margin_fraction)
+
+    def _highest_price(self, intent: OrderIntent, mark: Decimal | None) -> Decimal | None:
+        """What an order may trade at most at: a seller's limit below the market is no bound from above."""
+        if intent.price is not None:
+            return max(intent.price, mark) if intent.side is Side.SELL and mark is not None else intent.price
+        return None if mark is None else mark * (1 + self.limits.market_margin_fraction)
 
     def _limit_broken(self, symbol: str, notional: Decimal) -> Refusal | None:
         limits = self.limits
