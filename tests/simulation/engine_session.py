@@ -107,7 +107,7 @@ class Session:
     @property
     def admin(self) -> Admin:
         """The harness's door, without its HTTP."""
-        return Admin(self.venue.venue, lambda: None)
+        return other_hand(self.venue)
 
     def other_hand(self, side: str, quantity: str, symbol: str = BTC) -> None:
         """Somebody else trades on the same account at market."""
@@ -215,6 +215,11 @@ async def session(directory: Path, *, market: dict[str, Any] | None = None, **ch
     """A venue and a ready engine on it. market: changes of the venue's configuration; the rest: of the engine's."""
     async with venue_of(**market or {}) as venue, engine_on(venue, directory, **changes) as opened:
         yield opened
+
+
+def other_hand(venue: SimulatedVenue) -> Admin:
+    """What somebody else can do to the account, and a harness to the venue."""
+    return Admin(venue.venue, lambda: None)
 
 
 def resting_zone(mark: Decimal, action: str = "long", away: str = "0.002") -> dict[str, Any]:

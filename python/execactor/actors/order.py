@@ -307,7 +307,8 @@ class OrderActor(LoopActor):
             self._on_stranger(foreign)
         findings += self._compare_trades(snapshot.trades)
         position = snapshot.positions[0] if snapshot.positions else _flat(self.symbol)
-        outdated = position.update_time_ms < self.last_trade_ms
+        # The listed position may hold trades that are not booked yet because they wait for their owner.
+        outdated = position.update_time_ms < self.last_trade_ms or bool(self.unowned)
         missing = missing_stop(self.symbol, position.quantity, self.table.orders.values())
         if missing is not None and not outdated:
             findings.append((str(missing.kind), missing.detail))
@@ -344,18 +345,22 @@ class OrderActor(LoopActor):
             self._publish(change, recovered=True)
 
     def _hold_unowned(self, report: Report) -> None:
-        # The child of a conditional order may report before the event that names it as ours.
-        self.unowned.append((self.clock.monotonic_ns(), report))
+        now_ns = self.clock.monotonic_ns()
+        if not any(_nameless(order, now_ns) for order in self.table.orders.values()):
+            self._on_stranger(report)
+            return
+        self.unowned.append((now_ns, report))
         self.timers.once("unowned", GRACE_NS, JudgeUnowned())
 
     def _judge_unowned(self) -> None:
         held, self.unowned = self.unowned, []
         now_ns = self.clock.monotonic_ns()
+        grace_ns = LISTING_LAG_NS if self.doubts else GRACE_NS
         for came_ns, report in held:
             client_id, venue_id = names_of(report)
             if self.table.owner(client_id, venue_id) is not None:
                 self._on_report(report)
-            elif now_ns - came_ns < GRACE_NS:
+            elif now_ns - came_ns < grace_ns:
                 self.unowned.append((came_ns, report))
             else:
                 self._on_stranger(report)
@@ -408,6 +413,15 @@ class OrderActor(LoopActor):
 
 def _flat(symbol: str) -> VenuePosition:
     return VenuePosition(symbol=symbol, quantity=Decimal(0), entry_price=Decimal(0))
+
+
+def _nameless(order: Order, now_ns: int) -> bool:
+    """Whether an order of ours may trade under an id of the venue that we have not been told yet.
+
+    The child of a conditional order may report before the event that names it; a lost answer would have told an id.
+    """
+    known = order.child_id if order.intent.type.conditional else order.venue_id
+    return known is None and (order.live or now_ns - order.ended_ns < GRACE_NS)
 
 
 def names_of(report: Report) -> tuple[str, str | None]:

@@ -234,9 +234,9 @@ class PositionActor(LoopActor):
     def _compare(self, message: OrdersReconciled) -> None:
         """Compare the position with the venue's, after orders and trades were compared."""
         theirs = message.position
-        compared = compare_position(self.state.position.quantity, theirs.quantity)
-        difference = (compared.ours, compared.theirs)
         planned = self.state.plan is not None
+        compared = compare_position(self.state.position.quantity, theirs.quantity, planned=planned)
+        difference = (compared.ours, compared.theirs)
         persists = self.difference == difference
         verdict = judge_position(
             compared, planned=planned, outdated=message.outdated, quiet=message.quiet, persists=persists

@@ -95,10 +95,15 @@ def judge_position(
     return Verdict.CORRECT if persists and quiet else Verdict.LOOK_AGAIN
 
 
-def compare_position(ours: Decimal, theirs: Decimal) -> PositionCompared:
-    """Name the difference between two signed quantities: orphan, phantom or mismatch."""
+def compare_position(ours: Decimal, theirs: Decimal, *, planned: bool) -> PositionCompared:
+    """Name the difference between two signed quantities: orphan, phantom or mismatch.
+
+    planned: a plan of ours is being executed; a position without one is an orphan, also when we know its quantity.
+    """
     kind: FindingKind | None = None
-    if ours != theirs:
+    if theirs != 0 and not planned:
+        kind = FindingKind.ORPHAN_POSITION
+    elif ours != theirs:
         if ours == 0:
             kind = FindingKind.ORPHAN_POSITION
         elif theirs == 0:

@@ -330,9 +330,11 @@ def _on_adoption(state: TradeState, event: PositionAdopted, now_ns: int) -> tupl
         effects = [PlanAccepted(plan=plan), PlanStarted(key=plan.key, symbol=plan.symbol)]
         done = {**state.done, plan.key: plan.body_hash}
         state = msgspec.structs.replace(state, plan=plan, expires_ns=now_ns, done=done)
+    # What trades of other hands cost before stays in the books, as it does when the journal is replayed.
+    adopted = msgspec.structs.replace(state.position, quantity=position.quantity, entry_price=position.entry_price)
     state = msgspec.structs.replace(
         state,
-        position=position,
+        position=adopted,
         opened_ns=state.opened_ns or now_ns,
         withdrawn="adopted",
         venue_quantity=position.quantity,
