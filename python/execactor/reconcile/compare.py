@@ -55,9 +55,10 @@ def compare_trades(
     """Find executions that we have not booked and the orders they belong to, by the venue's order ids."""
     by_venue_id: dict[str, Order] = {}
     for order in ours:
-        for venue_id in (order.venue_id, order.child_id):
-            if venue_id is not None:
-                by_venue_id[venue_id] = order
+        # The id of a conditional order is of another namespace than that of orders: only its child trades.
+        venue_id = order.child_id if order.intent.type.conditional else order.venue_id
+        if venue_id is not None:
+            by_venue_id[venue_id] = order
     missed: list[tuple[Order, Execution]] = []
     unattributed: list[Execution] = []
     for execution in trades:

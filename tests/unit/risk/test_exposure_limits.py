@@ -12,6 +12,7 @@ from execactor.domain.messages import RiskApproved
 from execactor.domain.order import Order, OrderIntent, OrderState, OrderType
 from execactor.domain.order_table import OrderTable
 from execactor.domain.position import Position
+from execactor.domain.reports import ExecutionReport
 from execactor.domain.side import Side
 from execactor.risk.exposure import ExposureBook, Refusal
 from execactor.risk.limits import Limits
@@ -248,8 +249,6 @@ def test_a_fill_turns_reservation_into_position() -> None:
 
 
 def _booked(table: OrderTable, fill: Execution) -> Order:
-    from execactor.domain.reports import ExecutionReport
-
     change = table.execute(ExecutionReport(execution=fill, filled=fill.quantity), now_ns=1)
     assert change is not None
     return change.order

@@ -7,7 +7,7 @@ import pytest
 from rule_makers import dec, instrument
 from trading_desk import Desk, alerts, asked, cancels, plan, reconciles
 
-from execactor.domain.messages import PositionCorrected, StrayExecution
+from execactor.domain.messages import FlatMode, PositionCorrected, StrayExecution
 from execactor.domain.order import OrderType, RejectCause, Role
 from execactor.domain.plan import Target
 from execactor.domain.position import Position
@@ -122,8 +122,6 @@ def test_E7_a_new_decision_of_the_same_direction_cancels_the_rest_of_the_entry_a
 
 def test_E7_so_does_flat_mode() -> None:  # noqa: N802
     desk = partly("0.015")
-    from execactor.domain.messages import FlatMode
-
     assert cancels(desk.feed(FlatMode(reason="malformed decision"))) == ["capi_entry_d1"]
     desk.cancelled("capi_entry_d1", filled="0.015")
     assert sizes(desk) == {"capi_tp1_d1": "0.007", "capi_tp2_d1": "0.008"}

@@ -1,0 +1,43 @@
+"""Executions that come after the news that an order has ended, or after later ones: nothing is done twice or undone."""
+
+import pytest
+from rule_makers import dec
+from trading_desk import Desk, asked, plan
+
+from execactor.domain.messages import FlatRequested
+from execactor.domain.side import Side
+
+
+@pytest.mark.parametrize(("side", "worse", "better"), [(Side.BUY, 90_700, 90_800), (Side.SELL, 90_900, 90_800)])
+def test_a_tightened_stop_never_stands_further_away_than_the_one_before(side: Side, worse: int, better: int) -> None:
+    desk = Desk()
+    desk.enter(plan(side=side))
+    desk.fill("capi_entry_d1", "0.02")
+    desk.wait(300)
+    for client_id in desk.live:
+        desk.ack(client_id)
+    desk.fill("capi_tp1_d1")
+    assert desk.intent("capi_slt_d1").trigger_price == better
+    desk.ack("capi_slt_d1")
+    desk.fill("capi_entry_d1", "0.02", worse)
+    desk.triggered("capi_slt_d1")
+    assert asked(desk.fill("capi_slt_d1"))[0] == "capi_slt_d1_a2"
+    assert desk.intent("capi_slt_d1_a2").trigger_price == better
+
+
+def test_an_exit_whose_executions_are_on_their_way_has_no_successor() -> None:
+    desk = Desk()
+    desk.open()
+    desk.feed(FlatRequested(reason="the test says so"))
+    assert asked(desk.filled_status("capi_exit_d1", "0.05")) == []
+    assert asked(desk.wait(900)) == []
+    desk.fill("capi_exit_d1")
+    assert desk.quantity == dec(0)
+
+
+def test_an_exit_whose_executions_do_not_come_has_a_successor_after_a_second() -> None:
+    desk = Desk()
+    desk.open()
+    desk.feed(FlatRequested(reason="the test says so"))
+    desk.filled_status("capi_exit_d1", "0.05")
+    assert asked(desk.wait(1_200)) == ["capi_exit_d1_a2"]
