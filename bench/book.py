@@ -154,12 +154,8 @@ def run(capture: Path = CAPTURE) -> dict[str, Any]:
     }
 
 
-def main(arguments: list[str]) -> None:
-    paths = [Path(argument) for argument in arguments if not argument.startswith("--")]
-    result = run(*paths[:1])
-    if "--json" in arguments:
-        print(json.dumps(result))
-        return
+def show(result: dict[str, Any]) -> None:
+    """Print a measurement for people."""
     print(f"order book, {result['source']}: {result['messages']} messages, {result['deltas']} level changes")
     print(f"  Book.apply_json                   {result['book_ns_per_delta']:7.1f} ns per change")
     print(f"  orjson.loads alone                {result['decode_only_ns_per_delta']:7.1f}")
@@ -168,6 +164,13 @@ def main(arguments: list[str]) -> None:
         f"  {result['times_faster_than_python']} times faster than the Python book, "
         f"{result['times_faster_than_decode_only']} times faster than decoding alone"
     )
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and print; `--json` prints one object."""
+    paths = [Path(argument) for argument in arguments if not argument.startswith("--")]
+    result = run(*paths[:1])
+    print(json.dumps(result)) if "--json" in arguments else show(result)
 
 
 if __name__ == "__main__":
