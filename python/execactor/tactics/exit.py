@@ -12,7 +12,8 @@ from execactor.tactics.trade import Effect, TradeState, asking, due, intent_of
 def leave(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """While there is an exit reason and a position: cancel take-profits, then close it, one order at a time.
 
-    An exit order without an answer gets a successor after `repeat_ns`: reduce-only orders cannot turn the position.
+    An exit order without an answer, or that ended before its executions came, gets a successor after `repeat_ns`:
+    reduce-only orders cannot turn the position.
     """
     if state.position.flat or not state.exit_reason or state.plan is None:
         return state, []
@@ -29,7 +30,7 @@ def leave(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
 
 def _still_trusted(state: TradeState, order: Order, now_ns: int) -> bool:
     patience = state.policy.repeat_ns * (3 if order.working else 1)
-    return order.live and not due(state.asked_ns.get(order.client_id), now_ns, patience)
+    return not order.settled and not due(state.asked_ns.get(order.client_id), now_ns, patience)
 
 
 def _next_exit(state: TradeState, exits: list[Order], now_ns: int) -> OrderIntent:

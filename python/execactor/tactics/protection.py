@@ -4,10 +4,13 @@ Binance USDⓈ-M, one-way mode (ARCHITECTURE "Stops on Binance"): the base stop 
 mark price, never resized; tightening is an additional reduce-only STOP_MARKET with a quantity.
 """
 
+from decimal import Decimal
+
 import msgspec
 
 from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode, RequestReconcile
 from execactor.domain.order import Order, OrderState, OrderType, RejectCause, Role
+from execactor.domain.side import Side
 from execactor.tactics.trade import Effect, TradeState, asking, hanging, intent_of
 
 
@@ -42,7 +45,6 @@ def tighten(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
         return msgspec.structs.replace(state, exit_reason="the tightened stop was triggered but did not close"), []
     if not state.backoff_over(stops, now_ns):
         return state, []
-    trigger = state.instrument.stop_price(position.entry_price, position.closing_side)
     intent = intent_of(
         state,
         Role.TIGHTENED_STOP,
@@ -50,10 +52,18 @@ def tighten(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
         OrderType.STOP_MARKET,
         now_ns=now_ns,
         quantity=abs(position.quantity),
-        trigger_price=trigger,
+        trigger_price=_break_even_price(state, stops),
     )
     state, effect = asking(state, intent, now_ns)
     return state, [effect]
+
+
+def _break_even_price(state: TradeState, earlier: list[Order]) -> Decimal:
+    """The mean entry price; where an earlier tightened stop risked less, because the mean has moved since, its price."""
+    closing = state.position.closing_side
+    prices = [order.intent.trigger_price for order in earlier if order.intent.trigger_price is not None]
+    least_risk = max if closing is Side.SELL else min
+    return least_risk([state.instrument.stop_price(state.position.entry_price, closing), *prices])
 
 
 def acknowledged(state: TradeState, now_ns: int) -> bool:

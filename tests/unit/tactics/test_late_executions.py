@@ -31,7 +31,7 @@ def test_an_exit_whose_executions_are_on_their_way_has_no_successor() -> None:
     desk.feed(FlatRequested(reason="the test says so"))
     assert asked(desk.filled_status("capi_exit_d1", "0.05")) == []
     assert asked(desk.wait(900)) == []
-    desk.fill("capi_exit_d1")
+    desk.fill("capi_exit_d1", price=90_800)
     assert desk.quantity == dec(0)
 
 
