@@ -59,7 +59,7 @@ def tighten(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
 
 
 def _break_even_price(state: TradeState, earlier: list[Order]) -> Decimal:
-    """The mean entry price; where an earlier tightened stop risked less, because the mean has moved since, its price."""
+    """The mean entry price, or that of an earlier tightened stop which risked less: the mean may have moved since."""
     closing = state.position.closing_side
     prices = [order.intent.trigger_price for order in earlier if order.intent.trigger_price is not None]
     least_risk = max if closing is Side.SELL else min
