@@ -32,7 +32,9 @@ def engine_config(venue: SimulatedVenue, directory: Path, **changes: Any) -> dic
     return base | changes
 
 
-def decision(symbol: str, mark: Decimal, *, key: str, action: str = "long", notional: str = "1000", **changes: Any) -> bytes:
+def decision(
+    symbol: str, mark: Decimal, *, key: str, action: str = "long", notional: str = "1000", **changes: Any
+) -> bytes:
     """A decision whose entry crosses the market at once, with a stop 0.5 % away and targets at 0.1 % and 0.2 %."""
     sign = 1 if action == "long" else -1
     middle = mark * (1 + sign * Decimal("0.0006"))
