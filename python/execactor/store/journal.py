@@ -53,13 +53,15 @@ class Journal:
         if version < OLDEST_SAFE_SQLITE:
             raise ConfigurationError("sqlite", apsw.sqlite_lib_version(), "3.51.3 or newer is needed (WAL-reset bug)")
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Before SQLite opens it: the write-ahead log is made with the permissions of the database.
+        path.touch(mode=0o600)
+        path.chmod(0o600)
         self.path = path
         self._db = apsw.Connection(str(path))
         self._db.set_busy_timeout(2_000)
         for pragma in ("journal_mode = wal", "synchronous = normal", "wal_autocheckpoint = 4000"):
             self._db.execute(f"pragma {pragma}")
         self._db.execute(_SCHEMA)
-        path.chmod(0o600)
         self._claim(account, now_ms)
         self.created_ms = int(self._meta("created_ms") or now_ms)
         self.seq, self._hash = self._verify()
