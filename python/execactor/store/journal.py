@@ -1,5 +1,8 @@
 """The journal: an append-only, hash-chained SQLite table that the trading thread alone writes.
 
+Each record carries the hash over itself and the hash before it, so that no record, the newest included, can be changed
+unnoticed. Records cut off at the end leave no trace.
+
 Durability `process`: a record is in the operating system's hands before `append` returns, so it survives kill -9
 (SQLite WAL, synchronous=NORMAL). It may be lost with the power.
 """
@@ -14,7 +17,7 @@ import msgspec
 from execactor.domain.errors import ConfigurationError, InvariantViolated
 from execactor.store.records import Record, decode, encode
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 OLDEST_SAFE_SQLITE = (3, 51, 3)
 
 _SCHEMA = """
@@ -25,10 +28,10 @@ create table if not exists journal (
     kind text not null,
     key text not null,
     payload blob not null,
-    prev_hash blob not null
+    chain_hash blob not null
 );
 """
-_INSERT = "insert into journal (seq, ts_ns, kind, key, payload, prev_hash) values (?, ?, ?, ?, ?, ?)"
+_INSERT = "insert into journal (seq, ts_ns, kind, key, payload, chain_hash) values (?, ?, ?, ?, ?, ?)"
 
 
 class JournalRow(msgspec.Struct, frozen=True):
@@ -71,9 +74,9 @@ class Journal:
         """Write one record and return its sequence number. key: what it is about (client id, symbol, account)."""
         kind, payload = encode(record)
         seq = self.seq + 1
-        self._cursor.execute(_INSERT, (seq, ts_ns, kind, key, payload, self._hash))
-        self.seq = seq
-        self._hash = _chain(self._hash, seq, ts_ns, kind, key, payload)
+        chain = _chain(self._hash, seq, ts_ns, kind, key, payload)
+        self._cursor.execute(_INSERT, (seq, ts_ns, kind, key, payload, chain))
+        self.seq, self._hash = seq, chain
         return seq
 
     def rows(self, after: int = 0) -> Iterator[JournalRow]:
@@ -92,9 +95,10 @@ class Journal:
 
     def _claim(self, account: str, now_ms: int) -> None:
         written_by = self._meta("schema_version")
-        if written_by is not None and int(written_by) > SCHEMA_VERSION:
+        if written_by is not None and int(written_by) != SCHEMA_VERSION:
+            age = "newer" if int(written_by) > SCHEMA_VERSION else "older"
             raise ConfigurationError(
-                "data_dir", str(self.path), f"its schema {written_by} is newer than {SCHEMA_VERSION}"
+                "data_dir", str(self.path), f"its schema {written_by} is {age} than {SCHEMA_VERSION}; use its execactor"
             )
         owner = self._meta("account")
         if owner is not None and owner != account:
@@ -107,11 +111,12 @@ class Journal:
 
     def _verify(self) -> tuple[int, bytes]:
         last, chain = 0, b""
-        query = "select seq, ts_ns, kind, key, payload, prev_hash from journal order by seq"
-        for seq, ts_ns, kind, key, payload, prev_hash in self._db.execute(query):
-            if seq != last + 1 or prev_hash != chain:
+        query = "select seq, ts_ns, kind, key, payload, chain_hash from journal order by seq"
+        for seq, ts_ns, kind, key, payload, chain_hash in self._db.execute(query):
+            chain = _chain(chain, seq, ts_ns, kind, key, payload)
+            if seq != last + 1 or chain_hash != chain:
                 raise InvariantViolated(f"{self.path}: the hash chain is broken at record {seq}; restore a backup")
-            last, chain = seq, _chain(chain, seq, ts_ns, kind, key, payload)
+            last = seq
         return last, chain
 
 

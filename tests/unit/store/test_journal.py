@@ -183,7 +183,7 @@ def change(path: Path, statement: str, *values: Any) -> None:
         pytest.param("update journal set ts_ns = ts_ns + 1 where seq = ?", id="its time"),
         pytest.param("update journal set kind = 'plan_ended' where seq = ?", id="its kind"),
         pytest.param("update journal set key = 'ETHUSDT' where seq = ?", id="its key"),
-        pytest.param("update journal set prev_hash = zeroblob(16) where seq = ?", id="its link"),
+        pytest.param("update journal set chain_hash = zeroblob(16) where seq = ?", id="its link"),
     ],
 )
 def test_a_record_that_was_changed_breaks_the_chain(path: Path, seq: int, tamper: str) -> None:
@@ -218,10 +218,11 @@ def test_the_journal_of_another_account_is_refused(path: Path) -> None:
         opened(path, "a2")
 
 
-def test_the_journal_of_a_newer_version_is_refused(path: Path) -> None:
+@pytest.mark.parametrize(("version", "age"), [(SCHEMA_VERSION + 1, "newer"), (SCHEMA_VERSION - 1, "older")])
+def test_the_journal_of_another_version_is_refused(path: Path, version: int, age: str) -> None:
     opened(path).close()
-    change(path, "update meta set value = ? where name = 'schema_version'", str(SCHEMA_VERSION + 1))
-    with pytest.raises(ConfigurationError, match=f"its schema {SCHEMA_VERSION + 1} is newer than {SCHEMA_VERSION}"):
+    change(path, "update meta set value = ? where name = 'schema_version'", str(version))
+    with pytest.raises(ConfigurationError, match=f"its schema {version} is {age} than {SCHEMA_VERSION}"):
         opened(path)
 
 
