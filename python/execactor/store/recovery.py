@@ -28,8 +28,9 @@ _UNANSWERED = (OrderState.CREATED, OrderState.RISK_APPROVED, OrderState.SUBMITTE
 class SymbolHistory:
     """What the journal tells of one symbol.
 
-    orders: all of ours, by client id. booked: keys of executions. plan: being executed, if any. done: body hash by
-    plan key. position: since the last flat. sent_wall_ns: when an intent was journaled, by client id (wall time).
+    orders: all of ours, by client id. booked: keys of executions. plan: being executed, if any. queued: the newest that
+    was accepted and neither started nor dropped. done: body hash by plan key. position: since the last flat.
+    sent_wall_ns: when an intent was journaled, by client id (wall time).
     """
 
     def __init__(self, symbol: str) -> None:
@@ -39,6 +40,7 @@ class SymbolHistory:
         self.plans: dict[str, Plan] = {}
         self.done: dict[str, str] = {}
         self.plan: Plan | None = None
+        self.queued: Plan | None = None
         self.position = Position(symbol=symbol)
         self.fills = 0
         self.sent_wall_ns: dict[str, int] = {}
@@ -93,9 +95,11 @@ def _apply(state: Recovered, row: JournalRow) -> None:
             history = state.symbol(plan.symbol)
             history.plans[plan.key] = plan
             history.done[plan.key] = plan.body_hash
+            history.queued = plan
         case PlanStarted(key=key, symbol=symbol):
             history = state.symbol(symbol)
             history.plan = history.plans.get(key)
+            _unqueue(history, key)
             history.plan_started_ms = row.ts_ns // 1_000_000
             history.fills = 0
             if history.position.flat:
@@ -103,6 +107,7 @@ def _apply(state: Recovered, row: JournalRow) -> None:
                 history.position = Position(symbol=symbol)
         case PlanEnded(key=key, symbol=symbol):
             history = state.symbol(symbol)
+            _unqueue(history, key)
             if history.plan is not None and history.plan.key == key:
                 history.plan = None
                 history.position = Position(symbol=symbol)
@@ -119,6 +124,11 @@ def _apply(state: Recovered, row: JournalRow) -> None:
             state.trades.append(row.record)
         case _:
             pass
+
+
+def _unqueue(history: SymbolHistory, key: str) -> None:
+    if history.queued is not None and history.queued.key == key:
+        history.queued = None
 
 
 def _replace_order(history: SymbolHistory, order: Order) -> None:

@@ -92,6 +92,7 @@ def step(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list
     """Fold `event` at monotonic time `now_ns`, then ask for all that is still missing."""
     state, effects = _fold(state, event, now_ns)
     for rule in (
+        _start_waiting,
         _turn,
         protect,
         withdraw,
@@ -258,6 +259,15 @@ def _same_direction(state: TradeState, plan: Plan) -> bool:
 
 def _never_entered(plan: Plan, reason: str) -> PlanEnded:
     return PlanEnded(key=plan.key, symbol=plan.symbol, reason=reason, entered=False)
+
+
+def _start_waiting(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:  # noqa: ARG001  # as below
+    """A crash came between a decision's acceptance, or the end of the trade before it, and its start."""
+    waiting = state.queued
+    if waiting is None or state.plan is not None or not state.position.flat:
+        return state, []
+    state = msgspec.structs.replace(state, plan=waiting, expires_ns=state.queued_expires_ns, queued=None)
+    return state, [PlanStarted(key=waiting.key, symbol=waiting.symbol)]
 
 
 def _turn(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:  # noqa: ARG001  # a rule like the others
