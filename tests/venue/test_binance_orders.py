@@ -305,12 +305,41 @@ async def test_answers_may_come_in_any_order() -> None:
     assert isinstance(await first, Rejected)
 
 
-async def test_a_client_id_that_quoting_would_change_goes_over_rest() -> None:
+@pytest.mark.parametrize("changes", [{"client_id": "capi_entry_a:b/c"}, {"symbol": "１２３４USDT"}, {"symbol": 'A"B'}])
+async def test_a_client_id_or_symbol_that_quoting_would_change_goes_over_rest(changes: dict[str, str]) -> None:
     bench = Bench()
     await bench.connect()
-    bench.venue.answers["POST /fapi/v1/order"] = json(order_object("capi_entry_a:b/c"))
-    await bench.adapter.submit(entry("capi_entry_a:b/c"), allowed)
+    bench.venue.answers["POST /fapi/v1/order"] = json(order_object())
+    await bench.adapter.submit(entry(**changes), allowed)
     assert not bench.venue.orders.sent
+    (sent,) = bench.venue.of("POST /fapi/v1/order")
+    assert changes.items() <= {"client_id": sent.params["newClientOrderId"], "symbol": sent.params["symbol"]}.items()
+
+
+async def test_each_request_is_given_up_at_its_own_time_also_when_an_earlier_one_was_answered() -> None:
+    bench = Bench()
+    await bench.connect()
+    futures = []
+    for n in range(4):
+        futures.append(bench.adapter.submit(entry(f"capi_entry_{n}"), allowed))
+        await bench.pass_time(300 * MS)
+    reply(bench, json(order_object("capi_entry_1")), request=1)
+    await settle()
+    outcomes = [type(future.result()) if future.done() else None for future in futures]
+    assert outcomes == [Unknown, Acknowledged, None, None]
+    await bench.pass_time(399 * MS, step_ns=MS)
+    assert not futures[2].done()
+    await bench.pass_time(1 * MS)
+    assert isinstance(futures[2].result(), Unknown)
+    assert not futures[3].done()
+    await bench.pass_time(300 * MS)
+    assert isinstance(futures[3].result(), Unknown)
+    await bench.pass_time(10 * SECOND)
+    late = bench.adapter.submit(entry("capi_entry_late"), allowed)
+    await bench.pass_time(999 * MS, step_ns=333 * MS)
+    assert not late.done()
+    await bench.pass_time(1 * MS)
+    assert isinstance(late.result(), Unknown)
 
 
 class TestCancel:

@@ -1,10 +1,14 @@
 # ruff: noqa: N802  requirement ids are written as the requirements write them
 """Golden signatures: the documented ones of Binance, and those computed for the shapes of 2026 (fact sheet 2.1)."""
 
+import hashlib
+import hmac
 import pickle
 from urllib.parse import quote, urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from execactor.venues.binance_usdm.encode import query_string
 from execactor.venues.signing import HmacSigner, Secret
@@ -58,6 +62,14 @@ VECTORS = [
 @pytest.mark.parametrize(("secret", "payload", "signature"), VECTORS)
 def test_D1_golden_signature(secret: str, payload: str, signature: str) -> None:
     assert HmacSigner(Secret(secret)).sign(payload.encode()) == signature
+
+
+@given(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=200), st.binary(max_size=600))
+def test_D1_a_signature_is_the_hmac_of_the_standard_library_for_secrets_of_any_length(
+    secret: str, payload: bytes
+) -> None:
+    expected = hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
+    assert HmacSigner(Secret(secret)).sign(payload) == expected
 
 
 def test_D1_a_signer_keeps_no_trace_of_what_it_signed_before() -> None:

@@ -207,6 +207,51 @@ class TestWebSocket:
         assert isinstance(client.frames[0], bytes)
         assert kinds == [WSMsgType.TEXT]
 
+    @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536, 200_000])
+    async def test_a_message_of_any_size_arrives_whole_and_nothing_else_does(
+        self, transport: LiveTransport, size: int
+    ) -> None:
+        arrived: list[str] = []
+
+        async def listen(ws: web.WebSocketResponse) -> None:
+            async for message in ws:
+                arrived.append(message.data)
+                await ws.send_str("next")
+
+        text = ("0123456789ü" * (size // 12 + 1)).encode()[:size].decode(errors="ignore").ljust(size, "x")[:size]
+        client = Client()
+        async with serving(socket_server(listen)) as host:
+            link = await transport.open_websocket(f"ws://{host}/", client.on_frame, client.on_close)
+            for count in (1, 2):
+                link.send(text.encode())
+                await client.until(lambda count=count: len(client.frames) == count)
+            link.close()
+        assert arrived == [text, text]
+
+    async def test_no_two_messages_are_masked_alike(self, transport: LiveTransport) -> None:
+        """RFC 6455 section 10.3: a mask must not be predicted from those before it."""
+        import socket
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        loop = asyncio.get_running_loop()
+        opening = asyncio.ensure_future(
+            transport.open_websocket(f"ws://127.0.0.1:{listener.getsockname()[1]}/", print, print)
+        )
+        peer, _ = await loop.run_in_executor(None, listener.accept)
+        await loop.run_in_executor(None, answer_handshake, peer)
+        link = await opening
+        masks = set()
+        for _ in range(600):
+            link.send(b"same")
+            frame = peer.recv(100)
+            assert frame[:2] == bytes((0x81, 0x80 | 4))
+            masks.add(frame[2:6])
+            assert bytes(byte ^ frame[2 + at % 4] for at, byte in enumerate(frame[6:])) == b"same"
+        assert len(masks) > 590
+        link.close()
+        peer.close()
+        listener.close()
+
     async def test_the_bytes_are_with_the_socket_when_send_returns(self, transport: LiveTransport) -> None:
         """The server's kernel has them although the client's loop has not turned once since."""
         import socket

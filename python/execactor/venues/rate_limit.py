@@ -37,15 +37,19 @@ class _Window:
     """The spending of one limit over its rolling interval."""
 
     def __init__(self, limit: Limit) -> None:
-        self.limit = limit
-        self.interval_ns = limit.interval_s * NANOSECONDS
         self.used = 0
         self._spent: deque[tuple[int, int]] = deque()
+        self.adopt(limit)
+
+    def adopt(self, limit: Limit) -> None:
+        self.limit = limit
+        self._interval_ns = limit.interval_s * NANOSECONDS
+        self._most_usual = int(limit.most * (1 - RESERVED_FRACTION))
 
     def forget(self, now_ns: int) -> None:
         """Drop what has left the window."""
         spent = self._spent
-        while spent and spent[0][0] + self.interval_ns <= now_ns:
+        while spent and spent[0][0] + self._interval_ns <= now_ns:
             self.used -= spent.popleft()[1]
 
     def spend(self, units: int, now_ns: int) -> None:
@@ -55,15 +59,17 @@ class _Window:
 
     def delay_ns(self, units: int, now_ns: int, *, urgent: bool) -> int:
         """How long until `units` fit."""
+        most = self.limit.most if urgent else self._most_usual
+        if self.used + units <= most:
+            return 0
         self.forget(now_ns)
-        most = self.limit.most if urgent else int(self.limit.most * (1 - RESERVED_FRACTION))
         excess = self.used + units - max(most, units)
         if excess <= 0:
             return 0
         for spent_ns, spent_units in self._spent:
             excess -= spent_units
             if excess <= 0:
-                return spent_ns + self.interval_ns - now_ns
+                return spent_ns + self._interval_ns - now_ns
         raise AssertionError("a window that is empty holds no excess")
 
 
@@ -77,27 +83,34 @@ class RateLimiter:
 
     def __init__(self, clock: Clock, limits: tuple[Limit, ...]) -> None:
         self._clock = clock
-        self._windows = [_Window(limit) for limit in limits]
+        self._windows: dict[Kind, list[_Window]] = {"weight": [], "orders": []}
         self._stopped_until_ns = 0
         self._stop_reason = ""
+        self.configure(limits)
 
     def configure(self, limits: tuple[Limit, ...]) -> None:
         """Adopt the limits that the venue publishes; what was spent under a limit of the same kind is kept."""
-        kept = {(window.limit.kind, window.limit.interval_s): window for window in self._windows}
-        self._windows = []
+        kept = {
+            (window.limit.kind, window.limit.interval_s): window
+            for windows in self._windows.values()
+            for window in windows
+        }
+        self._windows = {"weight": [], "orders": []}
         for limit in limits:
             window = kept.get((limit.kind, limit.interval_s)) or _Window(limit)
-            window.limit = limit
-            self._windows.append(window)
+            window.adopt(limit)
+            self._windows[limit.kind].append(window)
 
     def delay_ns(self, cost: Cost, *, urgent: bool = False) -> int:
         """Nanoseconds to wait before a request of this cost may leave; 0 when it may leave now."""
         now_ns = self._clock.monotonic_ns()
-        longest = self.stopped_ns()
-        for window in self._windows:
-            units = cost.weight if window.limit.kind == "weight" else cost.orders
-            if units:
-                longest = max(longest, window.delay_ns(units, now_ns, urgent=urgent))
+        longest = max(0, self._stopped_until_ns - now_ns)
+        if cost.orders:
+            for window in self._windows["orders"]:
+                longest = max(longest, window.delay_ns(cost.orders, now_ns, urgent=urgent))
+        if cost.weight:
+            for window in self._windows["weight"]:
+                longest = max(longest, window.delay_ns(cost.weight, now_ns, urgent=urgent))
         return longest
 
     def stopped_ns(self) -> int:
@@ -112,16 +125,18 @@ class RateLimiter:
     def spend(self, cost: Cost) -> None:
         """Note a request that leaves now."""
         now_ns = self._clock.monotonic_ns()
-        for window in self._windows:
-            units = cost.weight if window.limit.kind == "weight" else cost.orders
-            if units:
-                window.spend(units, now_ns)
+        if cost.orders:
+            for window in self._windows["orders"]:
+                window.spend(cost.orders, now_ns)
+        if cost.weight:
+            for window in self._windows["weight"]:
+                window.spend(cost.weight, now_ns)
 
     def observe(self, kind: Kind, interval_s: int, used: int) -> None:
         """Adopt the venue's count where it is above ours: others spend from the same address or account."""
         now_ns = self._clock.monotonic_ns()
-        for window in self._windows:
-            if window.limit.kind == kind and window.limit.interval_s == interval_s:
+        for window in self._windows[kind]:
+            if window.limit.interval_s == interval_s:
                 window.forget(now_ns)
                 if used > window.used:
                     window.spend(used - window.used, now_ns)

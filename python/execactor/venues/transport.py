@@ -6,6 +6,8 @@ simulated transport. Failures are told apart by what they prove: `NotSent` or `A
 
 import asyncio
 import logging
+import os
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol, cast
@@ -22,9 +24,17 @@ from yarl import URL
 
 from execactor.domain.errors import ExecactorError
 
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # the library was built without a compiler
+    from websockets.utils import apply_mask
+
 _MAX_FRAME_BYTES = 16 * 2**20
 _WRITE_BUFFER_BYTES = 64 * 2**10
 _DATA_OPCODES = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+_WHOLE_TEXT = 0b1000_0000 | Opcode.TEXT
+_MASKED = 0b1000_0000
+_MASK_POOL_BYTES = 1_024
 
 _logger = logging.getLogger(__name__)
 # At DEBUG the library logs whole frames and handshakes, and those carry keys and signatures.
@@ -244,6 +254,7 @@ class _Connection(ClientConnection):
         self._on_frame = on_frame
         self._on_close = on_close
         self._fragments: list[bytes] = []
+        self._masks = _Masks()
         self._muted = False
 
     def process_event(self, event: Event) -> None:
@@ -276,11 +287,41 @@ class _Connection(ClientConnection):
         if self.paused:
             waiting = self.transport.get_write_buffer_size()
             raise NotSent(f"the peer does not read: {waiting} bytes wait to be sent")
-        self.protocol.send_text(data)
-        self.send_data()
+        # The library's own way (a Frame, its checks, a queue) costs 3 µs more for the same bytes. Nothing else is in
+        # between: it hands whatever it writes itself to the transport at once, too.
+        self.transport.write(_text_frame(data, self._masks.draw()))
 
     def mute(self) -> None:
         self._muted = True
+
+
+class _Masks:
+    """Masking keys of frames: from the system's strong randomness (RFC 6455 section 10.3), many at a time."""
+
+    __slots__ = ("_pool", "_used")
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._used = 0
+
+    def draw(self) -> bytes:
+        if self._used == len(self._pool):
+            self._pool = os.urandom(_MASK_POOL_BYTES)
+            self._used = 0
+        self._used += 4
+        return self._pool[self._used - 4 : self._used]
+
+
+def _text_frame(payload: bytes, mask: bytes) -> bytes:
+    """One whole text message as a client sends it (RFC 6455 section 5.2)."""
+    length = len(payload)
+    if length < 126:
+        head = struct.pack("!BB", _WHOLE_TEXT, _MASKED | length)
+    elif length < 2**16:
+        head = struct.pack("!BBH", _WHOLE_TEXT, _MASKED | 126, length)
+    else:
+        head = struct.pack("!BBQ", _WHOLE_TEXT, _MASKED | 127, length)
+    return head + mask + apply_mask(payload, mask)
 
 
 def _once() -> Callable[[aiohttp.ClientRequest, aiohttp.ClientHandlerType], Awaitable[aiohttp.ClientResponse]]:

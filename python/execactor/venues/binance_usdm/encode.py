@@ -26,20 +26,26 @@ CANCEL_COST = Cost(weight=1)
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One write, for either path: method of the WebSocket API, verb and path of REST, and the parameters of both."""
+    """One write, for either path: method of the WebSocket API, verb and path of REST, and the parameters of both.
+
+    names: the client id and the symbol among the parameters, the only values that are not of our own making.
+    """
 
     ws_method: str
     verb: Verb
     path: str
     params: Params
+    names: str
     cost: Cost
 
 
 def place(intent: OrderIntent) -> Call:
     """The call that places an order."""
-    if intent.type.conditional:
-        return Call("algoOrder.place", "POST", "/fapi/v1/algoOrder", _conditional(intent), PLACE_COST)
-    return Call("order.place", "POST", "/fapi/v1/order", _regular(intent), PLACE_COST)
+    names = intent.client_id + intent.symbol
+    if intent.trigger_price is not None:
+        params = _conditional(intent, intent.trigger_price)
+        return Call("algoOrder.place", "POST", "/fapi/v1/algoOrder", params, names, PLACE_COST)
+    return Call("order.place", "POST", "/fapi/v1/order", _regular(intent), names, PLACE_COST)
 
 
 def cancel(order: OrderRef) -> Call:
@@ -49,8 +55,8 @@ def cancel(order: OrderRef) -> Call:
     """
     if order.conditional and not order.child:
         params: Params = {"clientAlgoId": order.client_id}
-        return Call("algoOrder.cancel", "DELETE", "/fapi/v1/algoOrder", params, CANCEL_COST)
-    return Call("order.cancel", "DELETE", "/fapi/v1/order", named(order), CANCEL_COST)
+        return Call("algoOrder.cancel", "DELETE", "/fapi/v1/algoOrder", params, order.client_id, CANCEL_COST)
+    return Call("order.cancel", "DELETE", "/fapi/v1/order", named(order), order.client_id + order.symbol, CANCEL_COST)
 
 
 def named(order: OrderRef) -> Params:
@@ -101,16 +107,14 @@ def _regular(intent: OrderIntent) -> Params:
     return params
 
 
-def _conditional(intent: OrderIntent) -> Params:
-    if intent.trigger_price is None:
-        raise ValueError(f"{intent.client_id}: a conditional order needs a trigger price")
+def _conditional(intent: OrderIntent, trigger_price: Decimal) -> Params:
     params: Params = {
         "algoType": "CONDITIONAL",
         "clientAlgoId": intent.client_id,
         "selfTradePreventionMode": SELF_TRADE_PREVENTION,
         "side": intent.side,
         "symbol": intent.symbol,
-        "triggerPrice": plain(intent.trigger_price),
+        "triggerPrice": plain(trigger_price),
         "type": intent.type,
         "workingType": "MARK_PRICE",
     }

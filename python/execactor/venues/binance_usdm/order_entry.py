@@ -40,30 +40,41 @@ _NS_PER_MS = 1_000_000
 
 
 class _Write:
-    """One write until its outcome is known. late: told of an outcome that comes after the answer was given up."""
+    """One write until its outcome is known. intent: of a new order; an outcome that comes too late is told about it."""
 
-    __slots__ = ("accept", "answer", "call", "client_id", "deadline_ns", "guard", "late", "refuse", "resent", "urgent")
+    __slots__ = (
+        "accept",
+        "answer",
+        "call",
+        "client_id",
+        "deadline_ns",
+        "guard",
+        "intent",
+        "refuse",
+        "resent",
+        "urgent",
+    )
 
     def __init__(
         self,
         client_id: str,
         call: Call,
         guard: Guard,
+        accept: Callable[[Body], Acknowledged],
+        refuse: Callable[[Refusal], CancelResult],
+        intent: OrderIntent | None,
         *,
         urgent: bool,
         deadline_ns: int,
-        accept: Callable[[Body], Acknowledged],
-        refuse: Callable[[Refusal], CancelResult],
-        late: Callable[[CancelResult], None],
     ) -> None:
         self.client_id = client_id
         self.call = call
         self.guard = guard
-        self.urgent = urgent
-        self.deadline_ns = deadline_ns
         self.accept = accept
         self.refuse = refuse
-        self.late = late
+        self.intent = intent
+        self.urgent = urgent
+        self.deadline_ns = deadline_ns
         self.resent = False
         self.answer: asyncio.Future[CancelResult] = asyncio.get_running_loop().create_future()
 
@@ -87,6 +98,7 @@ class OrderEntry:
         on_event: Callable[[VenueEvent], None],
     ) -> None:
         self._settings = settings
+        self._patience_ns = settings.rate_wait_ms * _NS_PER_MS
         self._clock = clock
         self._venue_clock = venue_clock
         self._limiter = limiter
@@ -99,16 +111,15 @@ class OrderEntry:
 
     def submit(self, intent: OrderIntent, guard: Guard) -> asyncio.Future[SubmitResult]:
         """See Venue.submit. With our clock more than 5 s off, only orders that reduce risk go out."""
-        reduces = intent.reduce_only or intent.close_position
         write = _Write(
             intent.client_id,
             encode.place(intent),
-            guard if reduces else lambda: self._venue_clock.skew_problem() or guard(),
-            urgent=reduces,
-            deadline_ns=self._clock.monotonic_ns() + self._settings.rate_wait_ms * _NS_PER_MS,
-            accept=_placed_conditional if intent.type.conditional else _placed,
-            refuse=Refusal.as_submit_result,
-            late=lambda result: self._tell_late(intent, result),
+            guard,
+            _placed if intent.trigger_price is None else _placed_conditional,
+            Refusal.as_submit_result,
+            intent,
+            urgent=intent.reduce_only or intent.close_position,
+            deadline_ns=self._clock.monotonic_ns() + self._patience_ns,
         )
         self._attempt(write)
         # A new order is never NotFound: `refuse` cannot give it.
@@ -121,11 +132,11 @@ class OrderEntry:
             order.client_id,
             encode.cancel(order),
             lambda: None,
+            _cancelled_conditional if order.conditional and not order.child else _cancelled,
+            Refusal.as_cancel_result,
+            None,
             urgent=True,
-            deadline_ns=self._clock.monotonic_ns() + self._settings.rate_wait_ms * _NS_PER_MS,
-            accept=_cancelled_conditional if order.conditional and not order.child else _cancelled,
-            refuse=Refusal.as_cancel_result,
-            late=lambda _: None,
+            deadline_ns=self._clock.monotonic_ns() + self._patience_ns,
         )
         if waiting is not None:
             self._finish(waiting, Rejected(reason="withdrawn before it was sent"))
@@ -157,12 +168,13 @@ class OrderEntry:
         self._clock.call_at(now_ns + delay_ns, lambda: self._attempt(write))
 
     def _send(self, write: _Write) -> None:
-        objection = write.guard()
+        skewed = None if write.urgent else self._venue_clock.skew_problem()
+        objection = skewed or write.guard()
         if objection is not None:
             self._finish(write, Rejected(reason=objection, cause=RejectCause.RISK))
             return
         self._limiter.spend(write.call.cost)
-        if self._ws_api is not None and self._ws_api.ready and quirks.SAFE_UNQUOTED.fullmatch(write.client_id):
+        if self._ws_api is not None and self._ws_api.ready and quirks.SAFE_UNQUOTED.fullmatch(write.call.names):
             try:
                 self._ws_api.call(write.call, lambda outcome: self._answered(write, outcome))
             except NotSent:
@@ -230,14 +242,14 @@ class OrderEntry:
         except asyncio.CancelledError:
             self._finish(write, write.refuse(refusal))
             raise
-        write.deadline_ns = self._clock.monotonic_ns() + self._settings.rate_wait_ms * _NS_PER_MS
+        write.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
         self._attempt(write)
 
     def _finish(self, write: _Write, result: CancelResult) -> None:
-        if write.answer.done():
-            write.late(result)
-        else:
+        if not write.answer.done():
             write.answer.set_result(result)
+        elif write.intent is not None:
+            self._tell_late(write.intent, result)
 
     def _tell_late(self, intent: OrderIntent, result: CancelResult) -> None:
         if isinstance(result, Acknowledged) and result.status is not None:

@@ -17,8 +17,8 @@ import re
 from typing import Final
 
 SAFE_UNQUOTED: Final = re.compile(r"[A-Za-z0-9._-]+")
-"""Whether the WebSocket API signs values percent-encoded or as they are is not documented: client ids that do not look
-the same either way take the REST path, whose rule is documented."""
+"""Whether the WebSocket API signs values percent-encoded or as they are is not documented: client ids and symbols that
+do not look the same either way take the REST path, whose rule is documented."""
 
 GTE_EXPIRES: Final = "GTE_GTC"
 """An EXPIRED conditional order without an expiry reason has been triggered (logs of 2021 and 2022), unless its time

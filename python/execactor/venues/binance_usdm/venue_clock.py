@@ -7,6 +7,7 @@ from execactor.venues.transport import Clock
 MAX_SKEW_MS = 5_000
 _NS_PER_MS = 1_000_000
 _HALF_MS_NS = _NS_PER_MS // 2
+_MAX_SKEW_NS = MAX_SKEW_MS * _NS_PER_MS
 
 
 class VenueClock:
@@ -30,10 +31,10 @@ class VenueClock:
 
     def skew_problem(self) -> str | None:
         """Why no risk should be taken by this clock; None while it is within 5 s of the venue's (requirement D1)."""
-        offset_ms = self.offset_ms()
-        if abs(offset_ms) <= MAX_SKEW_MS:
+        offset_ns = self._clock.monotonic_ns() + self._ahead_ns - self._clock.now_ns()
+        if -_MAX_SKEW_NS <= offset_ns <= _MAX_SKEW_NS:
             return None
-        return f"this machine's clock is {-offset_ms / 1000:+.1f} s off the venue's: set it (NTP) and try again"
+        return f"this machine's clock is {-offset_ns / 1e9:+.1f} s off the venue's: set it (NTP) and try again"
 
     async def measure(self, server_time_ms: Callable[[], Awaitable[int]], samples: int) -> None:
         """Ask the venue for its time and adopt the answer with the shortest round trip, halved.

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from execactor.venues.binance_usdm import encode, limits, wire
+from execactor.venues.binance_usdm import limits, wire
 from execactor.venues.binance_usdm.connection import KeptConnection
-from execactor.venues.binance_usdm.encode import Call, Params
+from execactor.venues.binance_usdm.encode import Call
 from execactor.venues.binance_usdm.settings import BinanceSettings
 from execactor.venues.binance_usdm.venue_clock import VenueClock
+from execactor.venues.binance_usdm.ws_request import SignedRequests
 from execactor.venues.rate_limit import Cost, RateLimiter
 from execactor.venues.signing import HmacSigner
 from execactor.venues.transport import Clock, NotSent, TimerHandle, Transport
@@ -32,12 +33,7 @@ class Lost(msgspec.Struct, frozen=True):
 Outcome = wire.ApiAnswer | Lost
 
 
-class _InFlight:
-    __slots__ = ("on_outcome", "timer")
-
-    def __init__(self, on_outcome: Callable[[Outcome], None]) -> None:
-        self.on_outcome = on_outcome
-        self.timer: TimerHandle | None = None
+OnOutcome = Callable[[Outcome], None]
 
 
 class WsApi:
@@ -56,12 +52,14 @@ class WsApi:
         self._clock = clock
         self._venue_clock = venue_clock
         self._limiter = limiter
-        self._signer = HmacSigner(settings.api_secret)
-        self._api_key = settings.api_key.reveal()
+        self._requests = SignedRequests(
+            settings.api_key.reveal(), HmacSigner(settings.api_secret), settings.recv_window_ms
+        )
+        self._patience_ns = settings.answer_timeout_ms * _NS_PER_MS
         self._answer = msgspec.json.Decoder(wire.ApiAnswer)
-        self._encode = msgspec.json.Encoder().encode
-        self._in_flight: dict[int, _InFlight] = {}
-        self._late: dict[int, _InFlight] = {}
+        self._in_flight: dict[int, tuple[OnOutcome, int]] = {}
+        self._late: dict[int, OnOutcome] = {}
+        self._timer: TimerHandle | None = None
         self._last_id = 0
         self.counts: Counter[str] = Counter()
         self._connection = KeptConnection(
@@ -93,31 +91,21 @@ class WsApi:
         await self._connection.close()
         self._lose_all("the order connection was closed")
 
-    def call(self, call: Call, on_outcome: Callable[[Outcome], None]) -> None:
+    def call(self, call: Call, on_outcome: OnOutcome) -> None:
         """Write the request now; on_outcome gets the answer or Lost. After a Lost, a late answer may still follow.
 
-        Raises NotSent.
+        The parameters must be plain (quirks.SAFE_UNQUOTED). Raises NotSent.
         """
         self._last_id = request_id = self._last_id + 1
-        flight = self._in_flight[request_id] = _InFlight(on_outcome)
+        frame = self._requests.frame(request_id, call.ws_method, call.params, self._venue_clock.timestamp_ms())
+        self._in_flight[request_id] = (on_outcome, self._clock.monotonic_ns() + self._patience_ns)
         try:
-            self._connection.send(self._frame(request_id, call))
+            self._connection.send(frame)
         except BaseException:
             del self._in_flight[request_id]
             raise
-        if request_id in self._in_flight:
-            due_ns = self._clock.monotonic_ns() + self._settings.answer_timeout_ms * _NS_PER_MS
-            flight.timer = self._clock.call_at(due_ns, lambda: self._give_up(request_id))
-
-    def _frame(self, request_id: int, call: Call) -> bytes:
-        params: Params = {
-            **call.params,
-            "apiKey": self._api_key,
-            "recvWindow": self._settings.recv_window_ms,
-            "timestamp": self._venue_clock.timestamp_ms(),
-        }
-        params["signature"] = self._signer.sign(encode.sorted_payload(params))
-        return self._encode({"id": request_id, "method": call.ws_method, "params": params})
+        if self._timer is None:
+            self._watch_oldest()
 
     async def _url(self) -> str:
         self._limiter.spend(_CONNECT_COST)
@@ -131,9 +119,9 @@ class WsApi:
             self._connection.drop("an unreadable answer: nobody can tell whose it was")
             return
         limits.observe_uses(self._limiter, answer.rateLimits)
-        flight = self._taken(answer.id)
-        if flight is not None:
-            flight.on_outcome(answer)
+        on_outcome = self._taken(answer.id)
+        if on_outcome is not None:
+            on_outcome(answer)
         elif answer.id is None:
             self.counts["answers without an id"] += 1
             told = f"{answer.error.code} {answer.error.msg}" if answer.error else f"status {answer.status}"
@@ -141,31 +129,46 @@ class WsApi:
         else:
             self.counts["answers to nobody"] += 1
 
-    def _taken(self, request_id: int | str | None) -> _InFlight | None:
+    def _taken(self, request_id: int | str | None) -> OnOutcome | None:
         if not isinstance(request_id, int):
             return None
         flight = self._in_flight.pop(request_id, None)
-        if flight is None:
-            flight = self._late.pop(request_id, None)
-            self.counts["late answers"] += flight is not None
-        elif flight.timer is not None:
-            flight.timer.cancel()
-        return flight
+        if flight is not None:
+            return flight[0]
+        late = self._late.pop(request_id, None)
+        self.counts["late answers"] += late is not None
+        return late
+
+    def _watch_oldest(self) -> None:
+        """One timer for all: every request waits equally long, so they come due in the order in which they left."""
+        for _, due_ns in self._in_flight.values():
+            self._timer = self._clock.call_at(due_ns, self._give_up_due)
+            return
+
+    def _give_up_due(self) -> None:
+        self._timer = None
+        now_ns = self._clock.monotonic_ns()
+        due = [request_id for request_id, (_, due_ns) in self._in_flight.items() if due_ns <= now_ns]
+        for request_id in due:
+            self._give_up(request_id)
+        if self._timer is None:
+            self._watch_oldest()
 
     def _give_up(self, request_id: int) -> None:
         flight = self._in_flight.pop(request_id, None)
         if flight is None:
             return
-        self._late[request_id] = flight
+        self._late[request_id] = flight[0]
         if len(self._late) > _LATE_KEPT:
             del self._late[next(iter(self._late))]
         self.counts["no answer in time"] += 1
-        flight.on_outcome(Lost(f"no answer within {self._settings.answer_timeout_ms} ms"))
+        flight[0](Lost(f"no answer within {self._patience_ns // _NS_PER_MS} ms"))
 
     def _lose_all(self, reason: str) -> None:
         lost, self._in_flight = self._in_flight, {}
         self._late.clear()
-        for flight in lost.values():
-            if flight.timer is not None:
-                flight.timer.cancel()
-            flight.on_outcome(Lost(f"order connection lost: {reason}"))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for on_outcome, _ in lost.values():
+            on_outcome(Lost(f"order connection lost: {reason}"))
