@@ -8,30 +8,6 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "python" / "execactor"
 
-# A file or folder right under the package, and the room that it belongs to. The engine's room is the composition root.
-ROOM_OF = {
-    **{
-        room: room
-        for room in (
-            "actors",
-            "tactics",
-            "risk",
-            "reconcile",
-            "signals",
-            "domain",
-            "runtime",
-            "venues",
-            "store",
-            "simulator",
-        )
-    },
-    "__main__": "service",
-    "service": "service",
-    **dict.fromkeys(
-        ["engine", "assembly", "config", "control", "listeners", "performance", "outcomes", "offline_kill"], "engine"
-    ),
-    "_core": "_core",
-}
 ARROWS = {
     "service": {"engine", "simulator"},
     "engine": {"actors", "store", "venues", "runtime"},
@@ -45,6 +21,15 @@ ARROWS = {
     "simulator": {"domain"},
     "runtime": set(),
     "domain": set(),
+}
+# A file or folder right under the package, and the room that it belongs to. The engine's room is the composition root.
+ROOM_OF = {
+    **{room: room for room in ARROWS},
+    **dict.fromkeys(
+        ["assembly", "config", "control", "listeners", "performance", "outcomes", "offline_kill"], "engine"
+    ),
+    "__main__": "service",
+    "_core": "_core",
 }
 # Where the extension may be used: rooms, or single files. The doctor asks it for its build and nothing else.
 CORE_USERS = {"signals", "simulator", "actors/market", "runtime/latency", "venues/paper", "service/checks"}
