@@ -105,6 +105,10 @@ class KillStage:
         """Order a fault."""
         await self._admin("/fault", name=name, **options)
 
+    def behave(self) -> None:
+        """No fault that was ordered strikes any more."""
+        self.venue.venue.faults._ordered.clear()
+
     async def note(self, text: str, **fields: Any) -> None:
         """A line of the venue's log."""
         await self._admin("/note", text=text, **fields)

@@ -20,5 +20,5 @@ async def test_the_venue_kills_the_engine(point: str, tmp_path: Path) -> None:
             return await try_case(case, tmp_path / str(case.number))
 
     outcomes = await asyncio.gather(*map(one, cases(point)))
-    print(*(outcome.row for outcome in outcomes), sep="\n")
+    print(*(outcome.row for outcome in outcomes), sep="\n")  # noqa: T201  the table; pytest -rP shows it
     assert not [problem for outcome in outcomes for problem in outcome.problems]

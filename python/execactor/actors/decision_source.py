@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from execactor.actors.context import Context
-from execactor.domain.decision import Decision, parse_decision
+from execactor.domain.decision import Decision, DecisionProblem, parse_decision
 from execactor.domain.messages import Alert, AlertLevel, DecisionReceived, FlatMode
 from execactor.runtime import LoopActor
 
@@ -29,7 +29,10 @@ class _Seen(msgspec.Struct):
 
 
 class DecisionSourceActor(LoopActor):
-    """One per source. A file that does not parse is read once more before it counts: it may be half-written."""
+    """One per source. A file that does not parse is read once more before it counts: it may be half-written.
+
+    In a directory the newest decision of a symbol counts: older ones, which a restart reads again, have no say.
+    """
 
     def __init__(self, context: Context, path: Path, interval_ns: int) -> None:
         super().__init__(context, path, interval_ns)
@@ -37,6 +40,7 @@ class DecisionSourceActor(LoopActor):
         self.path = path
         self.interval_ns = interval_ns
         self.seen: dict[Path, _Seen] = {}
+        self.newest_ms: dict[str, int] = {}
 
     def on_start(self) -> None:
         """Look at once, then at every interval."""
@@ -46,45 +50,61 @@ class DecisionSourceActor(LoopActor):
     def on_receive(self, message: Any) -> Any:
         """Read what changed."""
         if isinstance(message, Look):
-            for file in self._files():
-                self._read(file)
+            self._hand_on_newest([found for file in self._files() if (found := self._read(file)) is not None])
 
     def _files(self) -> list[Path]:
         if self.path.is_dir():
             return sorted(self.path.glob("*.json"))
         return [self.path] if self.path.exists() else []
 
-    def _read(self, file: Path) -> None:
+    def _read(self, file: Path) -> DecisionReceived | None:
+        """The decision of a file that is new or has changed."""
         try:
             status = file.stat()
             stamp = (status.st_mtime_ns, status.st_size)
             before = self.seen.get(file)
             if before is not None and before.stamp == stamp and not before.doubtful:
-                return
+                return None
             received_ns = self.clock.monotonic_ns()
             body = file.read_bytes()[:_LARGEST_BYTES]
         except OSError as error:
             logger.warning("decision file %s cannot be read: %s", file, error)
-            return
+            return None
         decision = parse_decision(
             body, self.clock.now_ns() // 1_000_000, max_age_ms=self.context.settings.max_decision_age_ms
         )
-        broken = not isinstance(decision, Decision)
+        broken = isinstance(decision, DecisionProblem)
         first_time = before is None or before.body != body
         self.seen[file] = _Seen(stamp, body, doubtful=broken and first_time)
         if isinstance(decision, Decision):
-            self._hand_on(decision, received_ns)
-        elif not first_time:
+            return DecisionReceived(decision=decision, received_ns=received_ns)
+        if not first_time and not self._superseded(decision):
             self._flat_mode(decision.symbol, f"{file.name}: {decision.reason}")
+        return None
 
-    def _hand_on(self, decision: Decision, received_ns: int) -> None:
+    def _superseded(self, problem: DecisionProblem) -> bool:
+        return problem.stale and problem.timestamp_ms < self.newest_ms.get(problem.symbol or "", 0)
+
+    def _hand_on_newest(self, received: list[DecisionReceived]) -> None:
+        for message in received:
+            decision = message.decision
+            self.newest_ms[decision.symbol] = max(self.newest_ms.get(decision.symbol, 0), decision.timestamp_ms)
+        for message in received:
+            decision = message.decision
+            if decision.timestamp_ms < self.newest_ms[decision.symbol]:
+                logger.info("decision %s is not the newest of %s and is passed over", decision.key, decision.symbol)
+            else:
+                self._hand_on(message)
+
+    def _hand_on(self, message: DecisionReceived) -> None:
+        decision = message.decision
         actor = self.context.positions.get(decision.symbol)
         if actor is None:
             text = f"decision {decision.key} is for {decision.symbol}, which is not among the configured symbols"
             self._alert(text)
             return
         logger.info("decision %s: %s %s", decision.key, decision.action, decision.symbol)
-        actor.tell(DecisionReceived(decision=decision, received_ns=received_ns))
+        actor.tell(message)
 
     def _flat_mode(self, symbol: str | None, reason: str) -> None:
         """No decision to follow: for the symbol it names, or for all when it is too broken to name one."""

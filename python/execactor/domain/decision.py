@@ -53,11 +53,13 @@ class DecisionProblem(msgspec.Struct, frozen=True):
     """Why a decision cannot be followed: the symbol goes into flat mode (no entry; open positions stay managed).
 
     symbol: None when the text is too broken to tell. stale: it was right once, but is too old to enter on.
+    timestamp_ms: of a stale one; 0 when the text has none that counts.
     """
 
     symbol: str | None
     reason: str
     stale: bool = False
+    timestamp_ms: int = 0
 
 
 class _Wire(msgspec.Struct):
@@ -106,9 +108,8 @@ def parse_decision(body: bytes, now_ms: int, *, max_age_ms: int = MAX_AGE_MS) ->
         return DecisionProblem(wire.symbol, problem)
     age_ms = now_ms - timestamp_ms
     if age_ms > max_age_ms:
-        return DecisionProblem(
-            wire.symbol, f"stale decision: {age_ms / 1000:.0f} s old, {max_age_ms / 1000:.0f} s is the most", stale=True
-        )
+        reason = f"stale decision: {age_ms / 1000:.0f} s old, {max_age_ms / 1000:.0f} s is the most"
+        return DecisionProblem(wire.symbol, reason, stale=True, timestamp_ms=timestamp_ms)
     if age_ms < -MAX_AHEAD_MS:
         ahead = f"timestamp_iso lies {-age_ms / 1000:.0f} s in the future; check the clocks"
         return DecisionProblem(wire.symbol, ahead)
