@@ -40,7 +40,7 @@ class DecisionSourceActor(LoopActor):
         self.path = path
         self.interval_ns = interval_ns
         self.seen: dict[Path, _Seen] = {}
-        self.newest_ms: dict[str, int] = {}
+        self.newest: dict[str, tuple[int, Path]] = {}
 
     def on_start(self) -> None:
         """Look at once, then at every interval."""
@@ -50,7 +50,7 @@ class DecisionSourceActor(LoopActor):
     def on_receive(self, message: Any) -> Any:
         """Read what changed."""
         if isinstance(message, Look):
-            self._hand_on_newest([found for file in self._files() if (found := self._read(file)) is not None])
+            self._hand_on_newest([(file, found) for file in self._files() if (found := self._read(file)) is not None])
 
     def _files(self) -> list[Path]:
         if self.path.is_dir():
@@ -78,20 +78,23 @@ class DecisionSourceActor(LoopActor):
         self.seen[file] = _Seen(stamp, body, doubtful=broken and first_time)
         if isinstance(decision, Decision):
             return DecisionReceived(decision=decision, received_ns=received_ns)
-        if not first_time and not self._superseded(decision):
+        if not first_time and not self._superseded(decision, file):
             self._flat_mode(decision.symbol, f"{file.name}: {decision.reason}")
         return None
 
-    def _superseded(self, problem: DecisionProblem) -> bool:
-        return problem.stale and problem.timestamp_ms < self.newest_ms.get(problem.symbol or "", 0)
+    def _superseded(self, problem: DecisionProblem, file: Path) -> bool:
+        """Whether another file holds a newer decision of the symbol; what replaces a decision in its file counts."""
+        newest = self.newest.get(problem.symbol or "")
+        return problem.stale and newest is not None and newest[1] != file and problem.timestamp_ms < newest[0]
 
-    def _hand_on_newest(self, received: list[DecisionReceived]) -> None:
-        for message in received:
+    def _hand_on_newest(self, received: list[tuple[Path, DecisionReceived]]) -> None:
+        for file, message in received:
             decision = message.decision
-            self.newest_ms[decision.symbol] = max(self.newest_ms.get(decision.symbol, 0), decision.timestamp_ms)
-        for message in received:
+            if decision.timestamp_ms >= self.newest.get(decision.symbol, (0, file))[0]:
+                self.newest[decision.symbol] = (decision.timestamp_ms, file)
+        for _, message in received:
             decision = message.decision
-            if decision.timestamp_ms < self.newest_ms[decision.symbol]:
+            if decision.timestamp_ms < self.newest[decision.symbol][0]:
                 logger.info("decision %s is not the newest of %s and is passed over", decision.key, decision.symbol)
             else:
                 self._hand_on(message)
