@@ -226,3 +226,39 @@ async def test_a_second_engine_on_the_account_is_refused_and_names_the_lock(stag
     assert f"process {stage.engine.pid} trades this account already" in second.tail()
     assert not (tmp_path / "elsewhere").exists()
     assert (await stage.ask("ping"))["state"] == "RUNNING"
+
+
+async def test_a_fill_that_no_listing_showed_at_the_restart_is_booked_soon_after(stage: KillStage) -> None:
+    await stage.fault("partial_fills", role="entry", parts=3, gap_ms=1_500)
+    fed = decision(stage, "k1")
+    await stage.feed(fed)
+    await until(lambda: len(stage.exchange.trades) == 1, "no first fill", within_s=10)
+    assert await stage.engine.stop() == Exit.OK
+    await until(lambda: len(stage.exchange.trades) == 2, "no second fill", within_s=10)
+    await stage.fault("listing_lag_ms", ms=900)
+    await stage.start_engine()
+    await until(lambda: len(stage.exchange.trades) == 3, "no third fill", within_s=10)
+    await until(lambda: targeted(stage) == fed.quantity, "the targets are not for the whole position", within_s=3)
+    await run_to_targets(stage, fed)
+    await judge(stage)
+
+
+def targeted(stage: KillStage) -> Decimal:
+    """Base units of the take-profits that stand at the venue."""
+    algos = [algo for algo in stage.exchange.conditional.algos.open() if algo.request.type == "TAKE_PROFIT_MARKET"]
+    return sum((algo.symbol.quantity(algo.request.lots or 0) for algo in algos), Decimal(0))
+
+
+async def test_an_entry_that_filled_unseen_and_that_listings_do_not_show_yet_is_protected(stage: KillStage) -> None:
+    fed = decision(stage, "k1", reach=-10)
+    await stage.feed(fed)
+    await until(lambda: bool(stage.exchange.orders.open(SYMBOL)), "no entry rests", within_s=10)
+    assert await stage.engine.stop() == Exit.OK
+    await stage.fault("listing_lag_ms", ms=800)
+    stage.venue.steer(SYMBOL, fed.away(Decimal(-14)), 0.1)
+    await until(lambda: held(stage) == fed.quantity, "the entry is not filled", within_s=10)
+    await stage.start_engine()
+    await until(lambda: "capi_sl_k1" in conditional(stage), "no stop stands", within_s=10)
+    await stage.feed_flat("k1flat")
+    assert await stage.at_rest(10)
+    await judge(stage)

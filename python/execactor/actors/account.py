@@ -25,6 +25,7 @@ from execactor.domain.messages import (
     StreamChanged,
 )
 from execactor.domain.order import Role
+from execactor.reconcile.resolution import LONGEST_LAG_NS
 from execactor.risk import engine_state, kill_switch
 from execactor.risk.engine_state import EngineMode
 from execactor.risk.kill_switch import (
@@ -45,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 KILL_TICK_NS = 500_000_000
 LATE_ENTRY_MARGIN_NS = 1_000_000_000
+LATER_LOOKS_NS = (500_000_000, 1_500_000_000, 5_000_000_000, LONGEST_LAG_NS)
 _DURABLE = (EngineState.RUNNING, EngineState.PAUSED, EngineState.SAFE_MODE, EngineState.HALTED)
 
 
@@ -52,6 +54,10 @@ class Begin(msgspec.Struct, frozen=True):
     """The venue is connected: reconcile, then trade. halted: why, when an offline kill left its marker."""
 
     halted: str = ""
+
+
+class LookLater(msgspec.Struct, frozen=True):
+    """Time to compare once more with listings that may have lagged."""
 
 
 class AccountLooked(msgspec.Struct, frozen=True):
@@ -98,8 +104,9 @@ class AccountActor(LoopActor):
             case Begin(halted):
                 self._begin(halted)
             case ReconcileEnded(started_ns=started_ns):
-                self._change(engine_state.compared(self.mode, started_ns=started_ns))
-                self._resume_kill()
+                self._on_compared(started_ns)
+            case LookLater():
+                self._compare("listings may have lagged")
             case StreamChanged():
                 self._on_stream(message)
             case EnterSafeMode(reason=reason):
@@ -137,6 +144,15 @@ class AccountActor(LoopActor):
         now_ns = self.clock.monotonic_ns()
         self._change(engine_state.interrupted(self.mode, stream_up=message.continuous, now_ns=now_ns))
         self._compare(f"private stream: {message.reason or 'restored'}")
+
+    def _on_compared(self, started_ns: int) -> None:
+        before = self.mode
+        self._change(engine_state.compared(before, started_ns=started_ns))
+        if self.mode.known and not before.known:
+            # A fill just before the private stream began is in none of its events, and not yet in a listing that lags.
+            for number, delay_ns in enumerate(LATER_LOOKS_NS):
+                self.timers.once(("later look", number), delay_ns, LookLater())
+        self._resume_kill()
 
     def _take_less_risk(self, goal: EngineState, reason: str) -> None:
         mode = engine_state.stopped(self.mode, goal, reason)

@@ -122,7 +122,8 @@ def next_wake_ns(state: TradeState, now_ns: int) -> int | None:
         return None
     wake = now_ns + _IDLE_TICK_NS
     pause_ends_ns = state.last_entry_fill_ns + state.policy.fill_pause_ns
-    if not state.position.flat and not state.exit_reason and state.live(Role.ENTRY) and pause_ends_ns > now_ns:
+    filling = any(not order.settled for order in state.of(Role.ENTRY))
+    if not state.position.flat and not state.exit_reason and filling and pause_ends_ns > now_ns:
         wake = min(wake, pause_ends_ns)
     if state.exposed_since_ns or state.exit_reason or _backing_off(state):
         wake = min(wake, now_ns + state.policy.backoff_ns)

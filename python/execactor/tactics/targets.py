@@ -44,7 +44,7 @@ def take_profits(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effec
 
 
 def _fills_pause(state: TradeState, now_ns: int) -> bool:
-    entry_over = not state.live(Role.ENTRY)
+    entry_over = all(order.settled for order in state.of(Role.ENTRY))
     return entry_over or now_ns - state.last_entry_fill_ns >= state.policy.fill_pause_ns
 
 

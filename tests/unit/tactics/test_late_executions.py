@@ -6,6 +6,11 @@ from trading_desk import Desk, asked, plan
 
 from execactor.domain.messages import FlatRequested
 from execactor.domain.side import Side
+from execactor.tactics.trade import Effect
+
+
+def targets(effects: list[Effect]) -> list[str]:
+    return [name for name in asked(effects) if "_tp" in name]
 
 
 @pytest.mark.parametrize(("side", "worse", "better"), [(Side.BUY, 90_700, 90_800), (Side.SELL, 90_900, 90_800)])
@@ -41,3 +46,21 @@ def test_an_exit_whose_executions_do_not_come_has_a_successor_after_a_second() -
     desk.feed(FlatRequested(reason="the test says so"))
     desk.filled_status("capi_exit_d1", "0.05")
     assert asked(desk.wait(1_200)) == ["capi_exit_d1_a2"]
+
+
+def test_the_targets_wait_for_the_fills_that_an_ended_entry_still_lacks() -> None:
+    desk = Desk()
+    desk.enter()
+    desk.fill("capi_entry_d1", "0.02")
+    assert targets(desk.filled_status("capi_entry_d1", "0.05")) == []
+    assert targets(desk.fill("capi_entry_d1", "0.03")) == ["capi_tp1_d1", "capi_tp2_d1"]
+    assert desk.intent("capi_tp1_d1").quantity == dec("0.025")
+
+
+def test_but_no_longer_than_fills_may_pause() -> None:
+    desk = Desk()
+    desk.enter()
+    desk.fill("capi_entry_d1", "0.02")
+    desk.filled_status("capi_entry_d1", "0.05")
+    assert targets(desk.wait(300)) == ["capi_tp1_d1", "capi_tp2_d1"]
+    assert desk.intent("capi_tp1_d1").quantity == dec("0.01")
