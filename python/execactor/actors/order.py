@@ -202,6 +202,8 @@ class OrderActor(LoopActor):
             self._hold_unowned(report)
             return
         self._publish(change)
+        if isinstance(report, ExecutionReport):
+            self._fetch_missed(change.order.client_id)
         if isinstance(report, ConditionalReport) and report.child_id and self.unowned:
             self._judge_unowned()
 
