@@ -19,8 +19,9 @@ from execactor.domain.reports import (
     VenueEvent,
 )
 from execactor.domain.side import Side
+from execactor.venues.binance_frames import StreamEnded
 from execactor.venues.binance_usdm import answers
-from execactor.venues.binance_usdm.decode import Decoder, ListenKeyExpired
+from execactor.venues.binance_usdm.decode import Decoder
 
 FIXTURES = "user_data/nautilus_binance_fixtures.json"
 PREFIX = "binance/test_data/futures/"
@@ -83,7 +84,7 @@ def algo_update(**changes: Any) -> dict[str, Any]:
     return {"e": "ALGO_UPDATE", "T": 1765431097031, "E": 1765431097037, "o": algo}
 
 
-def decode(event: Any) -> tuple[VenueEvent | ListenKeyExpired, ...]:
+def decode(event: Any) -> tuple[VenueEvent | StreamEnded, ...]:
     return Decoder("USDT").decode(msgspec.json.encode(event))
 
 
@@ -270,6 +271,8 @@ class TestNothingIsSkipped:
             pytest.param(order_update(x="TRADE", X="FILLED", l="1", L="NaN", t=5), id="a price that is no number"),
             pytest.param(order_update(x="TRADE", X="FILLED", l="NaN", L="1", t=5), id="a quantity that is no number"),
             pytest.param(order_update(x="TRADE", X="FILLED", l="1", L="1", n="Infinity", t=5), id="endless commission"),
+            *(pytest.param(order_update(**{key: "NaN"}), id=f"{key} is no number") for key in ("q", "z", "p", "ap")),
+            pytest.param(order_update(z="Infinity"), id="endless fills"),
             pytest.param(algo_update(X="PONDERING"), id="unknown conditional status"),
             pytest.param(algo_update(tp="soon"), id="a trigger price that is no number"),
             pytest.param({"e": "ORDER_TRADE_UPDATE", "o": {}}, id="missing fields"),
@@ -316,7 +319,7 @@ class TestNothingIsSkipped:
 
     def test_an_expired_key_is_the_streams_own_business(self) -> None:
         for time in (1736996475556, "1736996475556"):
-            assert isinstance(only({"e": "listenKeyExpired", "E": time, "listenKey": "k"}), ListenKeyExpired)
+            assert isinstance(only({"e": "listenKeyExpired", "E": time, "listenKey": "k"}), StreamEnded)
 
     def test_an_excerpt_shows_no_listen_key(self) -> None:
         for event in ({"stream": "SECRETKEY", "data": {"e": "?"}}, {"e": "?", "listenKey": "SECRETKEY"}):

@@ -8,8 +8,8 @@ import pytest
 from scripted_venue import symbol_rules
 from shared_data import document
 
+from execactor.venues.binance_frames import Unreadable
 from execactor.venues.binance_usdm import limits
-from execactor.venues.binance_usdm.decode import Unreadable
 from execactor.venues.binance_usdm.instruments import exchange_info
 from execactor.venues.rate_limit import Limit
 

@@ -93,6 +93,7 @@ async def connected() -> Bench:
         "GET /fapi/v3/balance": json([{"asset": "BNB", "balance": "1"}, {"asset": "USDT", "balance": "122.5"}]),
         "GET /fapi/v1/openOrders": json([]),
         "GET /fapi/v1/openAlgoOrders": json([]),
+        "GET /fapi/v1/userTrades": json([]),
     }
     return bench
 
@@ -154,6 +155,8 @@ async def test_a_position_of_hedge_mode_cannot_be_expressed_and_is_refused() -> 
         (AnswerLost("gone"), RetryLater),
         (json({"not": "a list"}), RetryLater),
         (json([order_object(status="NOBODY_KNOWS")]), RetryLater),
+        (json([order_object(executedQty="NaN")]), RetryLater),
+        (json([order_object(origQty="Infinity")]), RetryLater),
     ],
 )
 async def test_half_a_snapshot_is_none(answer: Any, error: type[Exception]) -> None:
@@ -161,6 +164,26 @@ async def test_half_a_snapshot_is_none(answer: Any, error: type[Exception]) -> N
     bench.venue.answers["GET /fapi/v1/openOrders"] = answer
     with pytest.raises(error):
         await bench.finish(snapshot(bench))
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        ("GET /fapi/v3/positionRisk", json([position("BTCUSDT", "NaN")])),
+        ("GET /fapi/v3/positionRisk", json([position("BTCUSDT", "1") | {"entryPrice": "Infinity"}])),
+        ("GET /fapi/v3/positionRisk", json([position("BTCUSDT", "1") | {"markPrice": "NaN"}])),
+        ("GET /fapi/v3/balance", json([{"asset": "USDT", "balance": "NaN"}])),
+        *(
+            ("GET /fapi/v1/userTrades", json([trade(1, 1) | {key: "NaN"}]))
+            for key in ("price", "qty", "commission", "realizedPnl")
+        ),
+    ],
+)
+async def test_a_number_that_is_none_never_gets_into_our_sums(call: str, answer: HttpResponse) -> None:
+    bench = await connected()
+    bench.venue.answers[call] = answer
+    with pytest.raises(RetryLater, match="not a finite number"):
+        await bench.finish(bench.adapter.snapshot(["BTCUSDT"], {"BTCUSDT": bench.clock.now_ns() // MS}))
 
 
 class TestTrades:

@@ -13,9 +13,10 @@ from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
 from execactor.domain.order import OrderIntent
 from execactor.domain.reports import CancelResult, NotFound, QueryResult, SubmitResult, Unknown, VenueEvent
+from execactor.venues.binance_frames import Unreadable
 from execactor.venues.binance_usdm import account, answers, encode, limits
 from execactor.venues.binance_usdm.background import Background
-from execactor.venues.binance_usdm.decode import Decoder, Unreadable
+from execactor.venues.binance_usdm.decode import Decoder
 from execactor.venues.binance_usdm.error_codes import Reaction, Refusal
 from execactor.venues.binance_usdm.instruments import ExchangeInfo, exchange_info
 from execactor.venues.binance_usdm.market_stream import MarketStream

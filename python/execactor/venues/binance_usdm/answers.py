@@ -8,15 +8,9 @@ import msgspec
 from execactor.domain.account import VenuePosition
 from execactor.domain.fill import Execution
 from execactor.domain.reports import ConditionalReport, OrderReport
+from execactor.venues.binance_frames import BAD_JSON, Unreadable, excerpt, finite, number, side
 from execactor.venues.binance_usdm import wire
-from execactor.venues.binance_usdm.decode import (
-    Unreadable,
-    algo_event,
-    excerpt,
-    number,
-    order_event,
-    side,
-)
+from execactor.venues.binance_usdm.decode import algo_event, order_event
 
 Parsed = TypeVar("Parsed")
 
@@ -34,7 +28,7 @@ def parse(decoder: msgspec.json.Decoder[Parsed], body: bytes | msgspec.Raw) -> P
     """The typed body. Raises Unreadable with its beginning when it is not what the endpoint should answer."""
     try:
         return decoder.decode(body)
-    except (*wire.BAD_JSON, InvalidOperation) as error:
+    except (*BAD_JSON, InvalidOperation) as error:
         raise Unreadable(f"unreadable answer ({error}): {excerpt(bytes(body))}") from None
 
 
@@ -76,11 +70,11 @@ def executions(body: bytes) -> list[Execution]:
             trade_id=str(trade.id),
             venue_order_id=str(trade.orderId),
             side=side(trade.side),
-            price=trade.price,
-            quantity=trade.qty,
-            commission=trade.commission,
+            price=finite(trade.price),
+            quantity=finite(trade.qty),
+            commission=finite(trade.commission),
             commission_asset=trade.commissionAsset,
-            realized_pnl=trade.realizedPnl,
+            realized_pnl=finite(trade.realizedPnl),
             maker=trade.maker,
             time_ms=trade.time,
         )
@@ -90,7 +84,7 @@ def executions(body: bytes) -> list[Execution]:
 
 def positions(body: bytes) -> tuple[VenuePosition, ...]:
     """The open positions; empty ones are left out. Raises Unreadable for a position of hedge mode."""
-    listed = [each for each in parse(_POSITIONS, body) if each.positionAmt != 0]
+    listed = [each for each in parse(_POSITIONS, body) if finite(each.positionAmt) != 0]
     hedged = [each.symbol for each in listed if each.positionSide != "BOTH"]
     if hedged:
         raise Unreadable(f"positions of hedge mode in {', '.join(hedged)}: the account must be in one-way mode")
@@ -98,8 +92,8 @@ def positions(body: bytes) -> tuple[VenuePosition, ...]:
         VenuePosition(
             symbol=each.symbol,
             quantity=each.positionAmt,
-            entry_price=each.entryPrice,
-            mark_price=each.markPrice,
+            entry_price=finite(each.entryPrice),
+            mark_price=finite(each.markPrice),
             update_time_ms=each.updateTime,
         )
         for each in listed
@@ -109,7 +103,7 @@ def positions(body: bytes) -> tuple[VenuePosition, ...]:
 def wallet_balance(body: bytes, asset: str) -> Decimal:
     """The wallet balance in `asset`; 0 when the account has never held it."""
     balances: list[wire.BalanceObject] = parse(_BALANCES, body)
-    return next((each.balance for each in balances if each.asset == asset), Decimal(0))
+    return next((finite(each.balance) for each in balances if each.asset == asset), Decimal(0))
 
 
 def _order_report(answer: wire.OrderObject) -> OrderReport:
@@ -120,10 +114,10 @@ def _order_report(answer: wire.OrderObject) -> OrderReport:
         event=order_event(answer.status),
         side=side(answer.side),
         order_type=answer.type,
-        quantity=answer.origQty,
-        filled=answer.executedQty,
-        price=answer.price or None,
-        average_price=answer.avgPrice or None,
+        quantity=finite(answer.origQty),
+        filled=finite(answer.executedQty),
+        price=finite(answer.price) or None,
+        average_price=finite(answer.avgPrice or Decimal(0)) or None,
         reduce_only=answer.reduceOnly,
         time_ms=answer.updateTime,
     )

@@ -10,10 +10,8 @@ What each event becomes:
 - Every other name, every unknown status, everything that does not parse: an UnreadableFrame, which forces a resync.
 """
 
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
+from decimal import Decimal
 
 import msgspec
 
@@ -25,10 +23,9 @@ from execactor.domain.reports import (
     ExecutionReport,
     OrderReport,
     PositionReport,
-    UnreadableFrame,
     VenueEvent,
 )
-from execactor.domain.side import Side
+from execactor.venues.binance_frames import FrameDecoder, Unreadable, finite, number, side
 from execactor.venues.binance_usdm import quirks, wire
 
 ORDER_STATUS: Mapping[str, OrderEvent] = {
@@ -77,60 +74,25 @@ _COUNTED = frozenset(
     }
 )
 _CONDITIONAL_TYPES = frozenset({"STOP_MARKET", "STOP", "TRAILING_STOP_MARKET", "TAKE_PROFIT_MARKET", "TAKE_PROFIT"})
-_KEY_IN_FRAME = re.compile(rb'("(?:stream|listenKey)"\s*:\s*)"[^"]*"?')
-_EXCERPT_BYTES = 240
 
 
-class ListenKeyExpired(msgspec.Struct, frozen=True):
-    """The key of the private stream is void: it has to be opened with a new one."""
-
-
-class Unreadable(ValueError):
-    """The frame parses but says something that has no translation."""
-
-
-class Decoder:
-    """Translates frames of one account's private stream. counts: events per name that need no report."""
+class Decoder(FrameDecoder):
+    """Translates frames of one account's private stream."""
 
     def __init__(self, margin_asset: str) -> None:
         self._margin_asset = margin_asset
-        self.counts: Counter[str] = Counter()
-        self._head = msgspec.json.Decoder(wire.Head)
         self._order = msgspec.json.Decoder(wire.OrderTradeUpdate)
         self._account = msgspec.json.Decoder(wire.AccountUpdate)
         self._algo = msgspec.json.Decoder(wire.AlgoUpdate)
-        self._by_name: Mapping[str, Callable[[bytes | msgspec.Raw], tuple[VenueEvent, ...]]] = {
-            "ORDER_TRADE_UPDATE": self._order_events,
-            "ACCOUNT_UPDATE": self._account_events,
-            "ALGO_UPDATE": self._algo_events,
-        }
-
-    def decode(self, frame: bytes) -> tuple[VenueEvent | ListenKeyExpired, ...]:
-        """The reports that a frame stands for, in order. Never raises: what cannot be read becomes UnreadableFrame."""
-        try:
-            return self._translated(frame)
-        except (*wire.BAD_JSON, Unreadable, InvalidOperation) as error:
-            self.counts["unreadable"] += 1
-            return (UnreadableFrame(reason=str(error), excerpt=excerpt(frame)),)
-
-    def _translated(self, frame: bytes) -> tuple[VenueEvent | ListenKeyExpired, ...]:
-        head = self._head.decode(frame)
-        event: bytes | msgspec.Raw = frame
-        if head.e is None and head.stream is not None:
-            event = head.data
-            head = self._head.decode(event)
-        name = head.e
-        if name is None:
-            raise Unreadable("a private frame without an event name")
-        translate = self._by_name.get(name)
-        if translate is not None:
-            return translate(event)
-        if name in _COUNTED:
-            self.counts[name] += 1
-            return ()
-        if name == "listenKeyExpired":
-            return (ListenKeyExpired(),)
-        raise Unreadable(f"unknown private event {name[:60]!r}")
+        super().__init__(
+            {
+                "ORDER_TRADE_UPDATE": self._order_events,
+                "ACCOUNT_UPDATE": self._account_events,
+                "ALGO_UPDATE": self._algo_events,
+            },
+            counted=_COUNTED,
+            ends={"listenKeyExpired": "listen key expired"},
+        )
 
     def _order_events(self, event: bytes | msgspec.Raw) -> tuple[VenueEvent, ...]:
         update = self._order.decode(event)
@@ -182,29 +144,6 @@ class Decoder:
         return (report,)
 
 
-def side(word: str) -> Side:
-    """BUY or SELL. Raises Unreadable for another word."""
-    try:
-        return Side(word)
-    except ValueError:
-        raise Unreadable(f"unknown side {word[:60]!r}") from None
-
-
-def number(text: str | None) -> Decimal:
-    """A number that may be left out; then it is 0. Raises Unreadable for other text."""
-    try:
-        return finite(Decimal(text or 0))
-    except InvalidOperation:
-        raise Unreadable(f"{(text or '')[:60]!r} is not a number") from None
-
-
-def finite(value: Decimal) -> Decimal:
-    """The value itself. Raises Unreadable for an infinity or NaN, which would poison all sums."""
-    if not value.is_finite():
-        raise Unreadable(f"{value} is not a finite number")
-    return value
-
-
 def order_event(status: str) -> OrderEvent:
     """What the status of a regular order means. Raises Unreadable for an unknown one."""
     event = ORDER_STATUS.get(status)
@@ -221,11 +160,6 @@ def algo_event(status: str, executed: Decimal) -> OrderEvent:
     if event is None:
         raise Unreadable(f"unknown status {status[:60]!r} of a conditional order")
     return event
-
-
-def excerpt(frame: bytes) -> str:
-    """The beginning of a frame for the log, without the listen key."""
-    return _KEY_IN_FRAME.sub(rb'\1"***"', frame[: 2 * _EXCERPT_BYTES])[:_EXCERPT_BYTES].decode("utf-8", "replace")
 
 
 def _execution(order: wire.OrderData) -> ExecutionReport:
@@ -266,10 +200,10 @@ def _order(order: wire.OrderData) -> OrderReport:
         event=event,
         side=side(order.S),
         order_type=order.o,
-        quantity=order.q,
-        filled=order.z,
-        price=order.p or None,
-        average_price=order.ap or None,
+        quantity=finite(order.q),
+        filled=finite(order.z),
+        price=finite(order.p) or None,
+        average_price=finite(order.ap) or None,
         reduce_only=order.R,
         reason=reason,
         time_ms=order.T,

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from execactor.venues.binance_frames import BAD_JSON
 from execactor.venues.binance_usdm import wire
 from execactor.venues.binance_usdm.error_codes import Refusal
 from execactor.venues.rate_limit import Kind, Limit, RateLimiter
@@ -52,7 +53,7 @@ def asked_wait_ms(error: wire.ErrorBody) -> int:
     """For how long a refusal over the WebSocket API asks us to wait (REST says it in a header); 0 when it does not."""
     try:
         data = _RETRY.decode(error.data)
-    except wire.BAD_JSON:
+    except BAD_JSON:
         return 0
     return max(0, data.retryAfter - data.serverTime)
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 import msgspec
 
+from execactor.venues.binance_frames import BAD_JSON
 from execactor.venues.binance_usdm import wire
 from execactor.venues.binance_usdm.connection import KeptConnection
 from execactor.venues.binance_usdm.settings import BinanceSettings
@@ -108,7 +109,7 @@ class MarketStream:
             return
         try:
             self._decoded(kind, frame)
-        except wire.BAD_JSON:
+        except BAD_JSON:
             self.counts["unreadable frames"] += 1
             self._connections[number].drop(f"an unreadable frame of {symbol} {kind.suffix}")
 

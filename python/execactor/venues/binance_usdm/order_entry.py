@@ -21,9 +21,9 @@ from execactor.domain.reports import (
     Unknown,
     VenueEvent,
 )
+from execactor.venues.binance_frames import Unreadable
 from execactor.venues.binance_usdm import answers, encode, limits, quirks, wire
 from execactor.venues.binance_usdm.background import Background
-from execactor.venues.binance_usdm.decode import Unreadable
 from execactor.venues.binance_usdm.encode import Call
 from execactor.venues.binance_usdm.error_codes import Reaction, Refusal
 from execactor.venues.binance_usdm.rest import Rest

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from execactor.domain.errors import RetryLater
+from execactor.venues.binance_frames import BAD_JSON
 from execactor.venues.binance_usdm import encode, limits, wire
 from execactor.venues.binance_usdm.encode import Params, Verb
 from execactor.venues.binance_usdm.error_codes import Reaction, Refusal
@@ -127,7 +128,7 @@ class Rest:
         body = await self._paced("GET", "/fapi/v1/time", {}, weight=1, security="none", urgent=True)
         try:
             return self._time.decode(body).serverTime
-        except wire.BAD_JSON:
+        except BAD_JSON:
             raise RetryLater("the venue's time is unreadable") from None
 
     async def _read(self, ask: Callable[[], Awaitable[Read]]) -> Read:
@@ -161,7 +162,7 @@ class Rest:
     def _refusal(self, status: int, retry_after: str, body: bytes) -> Refusal:
         try:
             error = self._error.decode(body)
-        except wire.BAD_JSON:
+        except BAD_JSON:
             error = wire.ErrorBody(msg=body[:100].decode("utf-8", "replace"))
         return Refusal(
             status,

@@ -7,8 +7,8 @@ from execactor.domain.account import VenueSnapshot
 from execactor.domain.errors import RetryLater
 from execactor.domain.fill import Execution
 from execactor.domain.reports import ConditionalReport, OrderReport
+from execactor.venues.binance_frames import Unreadable
 from execactor.venues.binance_usdm import answers, quirks
-from execactor.venues.binance_usdm.decode import Unreadable
 from execactor.venues.binance_usdm.encode import Params
 from execactor.venues.binance_usdm.error_codes import Refusal
 from execactor.venues.binance_usdm.rest import Rest

@@ -7,10 +7,10 @@ import msgspec
 
 from execactor.domain.errors import RetryLater
 from execactor.domain.reports import PrivateStreamLost, PrivateStreamRestored, VenueEvent
-from execactor.venues.binance_usdm import wire
+from execactor.venues.binance_frames import BAD_JSON, StreamEnded
 from execactor.venues.binance_usdm.background import Background
 from execactor.venues.binance_usdm.connection import KeptConnection
-from execactor.venues.binance_usdm.decode import Decoder, ListenKeyExpired
+from execactor.venues.binance_usdm.decode import Decoder
 from execactor.venues.binance_usdm.error_codes import Reaction, Refusal
 from execactor.venues.binance_usdm.rest import Rest
 from execactor.venues.binance_usdm.settings import BinanceSettings
@@ -88,15 +88,15 @@ class UserStream:
             key = self._key_decoder.decode(body).listenKey
         except Refusal as refusal:
             raise refusal.as_error() from None
-        except wire.BAD_JSON:
+        except BAD_JSON:
             raise RetryLater("the answer to the request for a listen key is unreadable") from None
         self._renew_after(KEEP_ALIVE_NS)
         return f"{self._settings.urls.streams}/private/ws?listenKey={key}"
 
     def _on_frame(self, frame: bytes) -> None:
         for event in self._decoder.decode(frame):
-            if isinstance(event, ListenKeyExpired):
-                self._connection.drop("listen key expired")
+            if isinstance(event, StreamEnded):
+                self._connection.drop(event.reason)
             else:
                 self._on_event(event)
 

@@ -4,17 +4,6 @@ from decimal import Decimal
 
 import msgspec
 
-BAD_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are not the JSON that was expected."""
-
-
-class Head(msgspec.Struct):
-    """The outermost layer of a private frame: an event, or one in a combined-stream wrapper."""
-
-    e: str | None = None
-    stream: str | None = None
-    data: msgspec.Raw = msgspec.Raw()
-
 
 class OrderData(msgspec.Struct):
     """`o` of ORDER_TRADE_UPDATE."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from execactor.venues.binance_frames import BAD_JSON
 from execactor.venues.binance_usdm import limits, wire
 from execactor.venues.binance_usdm.connection import KeptConnection
 from execactor.venues.binance_usdm.encode import Call
@@ -114,7 +115,7 @@ class WsApi:
     def _on_frame(self, frame: bytes) -> None:
         try:
             answer = self._answer.decode(frame)
-        except wire.BAD_JSON:
+        except BAD_JSON:
             self.counts["unreadable answers"] += 1
             self._connection.drop("an unreadable answer: nobody can tell whose it was")
             return
