@@ -42,7 +42,7 @@ from execactor.runtime import Clock, SystemClock
 from execactor.runtime.future import as_awaitable
 from execactor.store.journal import Journal
 from execactor.store.lock import HALT_MARKER
-from execactor.store.records import ExecutionBooked, OrderChanged, Record
+from execactor.store.records import ExecutionAttributed, ExecutionBooked, OrderChanged, Record
 from execactor.venues.port import Venue
 
 logger = logging.getLogger(__name__)
@@ -401,8 +401,12 @@ class Engine:
         context.state_listeners.append(self._on_state)
 
     def _on_record(self, record: Record) -> None:
-        if isinstance(record, ExecutionBooked):
-            self._fills.append(Fill(client_id=record.client_id, execution=record.execution))
+        match record:
+            case ExecutionBooked(client_id=client_id, execution=execution):
+                self._fills.append(Fill(client_id=client_id, execution=execution))
+            case ExecutionAttributed(client_id=client_id, execution=execution):
+                attributed = Fill(client_id=client_id, execution=execution)
+                self._fills = [attributed if fill.execution.key == execution.key else fill for fill in self._fills]
 
     def _on_state(self, change: EngineStateChanged) -> None:
         for wanted, answer in self._state_waiters:

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +14,7 @@ from scenario import CREDENTIALS, decision
 from execactor.actors.position import PositionView
 from execactor.domain.account import EngineState
 from execactor.domain.messages import Alert
-from execactor.domain.order import Order
+from execactor.domain.order import Order, Role
 from execactor.engine import Engine
 from execactor.simulator import SimulatedVenue, SimulatorConfig
 from execactor.simulator.admin import Admin
@@ -32,7 +32,7 @@ async def venue_of(**config: Any) -> AsyncIterator[SimulatedVenue]:
         yield venue
 
 
-def settings_of(venue: SimulatedVenue, directory: Path, **changes: Any) -> dict[str, Any]:
+def settings_of(venue: SimulatedVenue, directory: Path, /, **changes: Any) -> dict[str, Any]:
     """A configuration with everything under `directory`; tables among the changes are merged into theirs."""
     settings: dict[str, Any] = {
         "mode": "sim",
@@ -161,11 +161,13 @@ class Session:
         await self.protected(key)
 
     async def protected(self, key: str) -> None:
-        await until(lambda: {f"capi_{role}_{key}" for role in ("sl", "tp1", "tp2")} <= set(self.resting()))
-        await until_async(lambda: self._verified(f"capi_sl_{key}"))
+        """Wait until stop and both targets of a decision stand at the venue, and the engine has seen the stop there."""
+        await until(lambda: {"sl", "tp1", "tp2"} <= {role_of(name) for name in self.resting() if key_of(name) == key})
+        await until_async(lambda: self._verified(key))
 
-    async def _verified(self, client_id: str) -> bool:
-        return (await self.order(client_id)).verified
+    async def _verified(self, key: str) -> bool:
+        stops = [order for order in await self.engine.orders() if order.intent.role is Role.STOP]
+        return any(order.verified and order.working and key_of(order.client_id) == key for order in stops)
 
     def move(self, percent: str, symbol: str = BTC, seconds: float = 0.2) -> Decimal:
         """Steer the market by so many percent of the mark; returns where to."""
@@ -200,7 +202,7 @@ class Session:
 
 
 @asynccontextmanager
-async def engine_on(venue: SimulatedVenue, directory: Path, **changes: Any) -> AsyncIterator[Session]:
+async def engine_on(venue: SimulatedVenue, directory: Path, /, **changes: Any) -> AsyncIterator[Session]:
     """A ready engine on `venue`."""
     engine = Engine.from_config(settings_of(venue, directory, **changes), credentials=CREDENTIALS)
     venue.venue.log.record("note", {"text": "engine started"})
@@ -211,10 +213,27 @@ async def engine_on(venue: SimulatedVenue, directory: Path, **changes: Any) -> A
 
 
 @asynccontextmanager
-async def session(directory: Path, *, market: dict[str, Any] | None = None, **changes: Any) -> AsyncIterator[Session]:
+async def session(
+    directory: Path, /, *, market: dict[str, Any] | None = None, **changes: Any
+) -> AsyncIterator[Session]:
     """A venue and a ready engine on it. market: changes of the venue's configuration; the rest: of the engine's."""
     async with venue_of(**market or {}) as venue, engine_on(venue, directory, **changes) as opened:
         yield opened
+
+
+async def side_by_side(directory: Path, cases: Mapping[str, Callable[[Path], Awaitable[None]]]) -> None:
+    """Run sessions at the same time, each in a directory of its own; a failure is told under its case's name."""
+    names = list(cases)
+    for number in range(len(names)):
+        (directory / str(number)).mkdir()
+    running = (cases[name](directory / str(number)) for number, name in enumerate(names))
+    failures = []
+    for name, outcome in zip(names, await asyncio.gather(*running, return_exceptions=True), strict=True):
+        if isinstance(outcome, BaseException):
+            outcome.add_note(f"in the case: {name}")
+            failures.append(outcome)
+    if failures:
+        raise BaseExceptionGroup(f"{len(failures)} of {len(names)} sessions", failures)
 
 
 def other_hand(venue: SimulatedVenue) -> Admin:
@@ -238,6 +257,11 @@ def role_of(client_id: str) -> str:
     """The role in one of our client ids; empty for others."""
     head, _, rest = client_id.partition("_")
     return rest.partition("_")[0] if head == "capi" else ""
+
+
+def key_of(client_id: str) -> str:
+    """The decision key in one of our client ids."""
+    return client_id.split("_")[2] if role_of(client_id) else ""
 
 
 async def until(true: Callable[[], Any], *, within_s: float = 10) -> None:

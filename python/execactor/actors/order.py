@@ -8,6 +8,7 @@ import msgspec
 from execactor.actors.context import Context
 from execactor.actors.doubts import AskNow, Doubts, ref_of
 from execactor.actors.position import Describe
+from execactor.actors.strangers import JudgeStrangers, Report, Strangers
 from execactor.actors.venue_gateway import (
     Cancel,
     CancelOutcome,
@@ -18,18 +19,15 @@ from execactor.actors.venue_gateway import (
 )
 from execactor.domain.account import VenuePosition
 from execactor.domain.fill import Execution
-from execactor.domain.ids import parse
 from execactor.domain.messages import (
     Alert,
     AlertLevel,
     CancelOrder,
-    EnterSafeMode,
     OrdersReconciled,
     OrderUpdate,
     RequestReconcile,
     RiskApproved,
     SnapshotArrived,
-    StrayExecution,
     SubmitApproved,
     SubmitProtective,
 )
@@ -45,21 +43,14 @@ from execactor.domain.reports import (
     Unknown,
 )
 from execactor.reconcile.compare import compare_orders, compare_trades, missing_stop
-from execactor.reconcile.findings import FindingKind
+from execactor.reconcile.findings import FindingKind, TradesCompared
 from execactor.runtime import LoopActor
-from execactor.store.records import ExecutionBooked, IntentRecorded, OrderChanged
+from execactor.store.records import ExecutionAttributed, ExecutionBooked, IntentRecorded, OrderChanged
 from execactor.venues.port import OrderRef
 
-GRACE_NS = 1_000_000_000
 LISTING_LAG_NS = 3_000_000_000
 TOMBSTONE_NS = 24 * 3_600_000_000_000
 SWEEP_NS = 600_000_000_000
-
-Report = OrderReport | ConditionalReport | ExecutionReport
-
-
-class JudgeUnowned(msgspec.Struct, frozen=True):
-    """Time to judge reports that belonged to no order of ours when they came."""
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -76,7 +67,7 @@ class OrderActor(LoopActor):
         self.table = OrderTable()
         self.sent_wall_ns: dict[str, int] = {}
         self.doubts = Doubts(context, symbol, lambda: self.timers)
-        self.unowned: list[tuple[int, Report]] = []
+        self.strangers = Strangers(context, symbol, lambda: self.timers)
         self.last_execution_ns = 0
         self.last_trade_ms = 0
 
@@ -115,8 +106,8 @@ class OrderActor(LoopActor):
                 self._ask_again(client_id)
             case SnapshotArrived():
                 self._compare(message)
-            case JudgeUnowned():
-                self._judge_unowned()
+            case JudgeStrangers():
+                self._judge_strangers()
             case Sweep():
                 self._sweep()
             case Describe():
@@ -199,13 +190,17 @@ class OrderActor(LoopActor):
         else:
             change = self.table.report(report, now_ns=self.clock.monotonic_ns())
         if change is None:
-            self._hold_unowned(report)
+            self.strangers.take(report, self.table)
             return
         self._publish(change)
         if isinstance(report, ExecutionReport):
             self._fetch_missed(change.order.client_id)
-        if isinstance(report, ConditionalReport) and report.child_id and self.unowned:
-            self._judge_unowned()
+        if isinstance(report, ConditionalReport) and report.child_id and self.strangers:
+            self._judge_strangers()
+
+    def _judge_strangers(self) -> None:
+        for report in self.strangers.judge(self.table, doubtful=bool(self.doubts)):
+            self._on_report(report)
 
     def _apply_status(self, status: OrderReport | ConditionalReport, *, seen: bool) -> None:
         change = self.table.report(status, now_ns=self.clock.monotonic_ns(), seen=seen)
@@ -270,10 +265,8 @@ class OrderActor(LoopActor):
     def _on_evidence(self, message: EvidenceGathered) -> None:
         unattributed = 0
         if message.snapshot is not None:
-            compared = compare_trades(self.table.orders.values(), self.table.booked, message.snapshot.trades)
-            unattributed = len(compared.unattributed)
-            for _, execution in compared.missed:
-                self._book_missed(execution)
+            compared = self._book_trades(message.snapshot.trades)
+            unattributed = len(self.strangers.unknown(compared.unattributed))
         if self.doubts.proven_absent(message, unattributed_trades=unattributed):
             self._conclude_absent(message.client_id)
 
@@ -306,28 +299,47 @@ class OrderActor(LoopActor):
             self._cancel_stray(stray)
         for foreign in compared.foreign:
             findings.append((str(FindingKind.FOREIGN_ORDER), foreign.client_id or foreign.venue_id))
-            self._on_stranger(foreign)
+            self.strangers.order(foreign)
         findings += self._compare_trades(snapshot.trades)
         position = snapshot.positions[0] if snapshot.positions else _flat(self.symbol)
-        # The listed position may hold trades that are not booked yet because they wait for their owner.
-        outdated = position.update_time_ms < self.last_trade_ms or bool(self.unowned)
+        outdated = position.update_time_ms < self.last_trade_ms
         missing = missing_stop(self.symbol, position.quantity, self.table.orders.values())
         if missing is not None and not outdated:
             findings.append((str(missing.kind), missing.detail))
         still_ns = snapshot.requested_ns - self.last_execution_ns
-        quiet = still_ns > LISTING_LAG_NS and not self.doubts and not self.unowned
+        unjudged = bool(self.strangers)
+        quiet = still_ns > LISTING_LAG_NS and not self.doubts and not unjudged
         self.context.positions[self.symbol].tell(
-            OrdersReconciled(position=position, findings=tuple(findings), outdated=outdated, quiet=quiet)
+            OrdersReconciled(
+                position=position, findings=tuple(findings), outdated=outdated, quiet=quiet, unjudged=unjudged
+            )
         )
 
     def _compare_trades(self, trades: tuple[Execution, ...]) -> list[tuple[str, str]]:
-        compared = compare_trades(self.table.orders.values(), self.table.booked, trades)
-        for _, execution in compared.missed:
-            self._book_missed(execution)
-        for execution in compared.unattributed:
+        compared = self._book_trades(trades)
+        for execution in self.strangers.unknown(compared.unattributed):
             # It may be of a conditional order whose child we are only about to learn of.
-            self._hold_unowned(ExecutionReport(execution=execution, filled=execution.quantity))
+            self.strangers.take(ExecutionReport(execution=execution, filled=execution.quantity), self.table)
         return [(str(FindingKind.MISSED_EXECUTION), execution.trade_id) for _, execution in compared.missed]
+
+    def _book_trades(self, trades: tuple[Execution, ...]) -> TradesCompared:
+        """Book what was missed; what was taken for another hand's and is ours goes to its order."""
+        booked = self.table.booked - self.strangers.booked
+        compared = compare_trades(self.table.orders.values(), booked, trades)
+        for _, execution in compared.missed:
+            if execution.key in self.strangers.booked:
+                self._attribute(execution)
+            else:
+                self._book_missed(execution)
+        return compared
+
+    def _attribute(self, execution: Execution) -> None:
+        self.strangers.booked.discard(execution.key)
+        order = self.table.attribute(execution, now_ns=self.clock.monotonic_ns())
+        self.context.record(ExecutionAttributed(client_id=order.client_id, execution=execution), order.client_id)
+        text = f"{order.client_id}: trade {execution.trade_id} was taken for another hand's and is ours"
+        self._alert(AlertLevel.WARNING, "FILL_ATTRIBUTED", text)
+        self._publish(Change(order=order), recovered=True)
 
     def _cancel_stray(self, stray: OrderReport | ConditionalReport) -> None:
         conditional = isinstance(stray, ConditionalReport)
@@ -346,50 +358,6 @@ class OrderActor(LoopActor):
             self._alert(AlertLevel.WARNING, "MISSED_FILL", text)
             self._publish(change, recovered=True)
 
-    def _hold_unowned(self, report: Report) -> None:
-        now_ns = self.clock.monotonic_ns()
-        if not any(_nameless(order, now_ns) for order in self.table.orders.values()):
-            self._on_stranger(report)
-            return
-        self.unowned.append((now_ns, report))
-        self.timers.once("unowned", GRACE_NS, JudgeUnowned())
-
-    def _judge_unowned(self) -> None:
-        held, self.unowned = self.unowned, []
-        now_ns = self.clock.monotonic_ns()
-        grace_ns = LISTING_LAG_NS if self.doubts else GRACE_NS
-        for came_ns, report in held:
-            client_id, venue_id = names_of(report)
-            if self.table.owner(client_id, venue_id) is not None:
-                self._on_report(report)
-            elif now_ns - came_ns < grace_ns:
-                self.unowned.append((came_ns, report))
-            else:
-                self._on_stranger(report)
-        if self.unowned:
-            self.timers.once("unowned", GRACE_NS, JudgeUnowned())
-
-    def _on_stranger(self, report: Report) -> None:
-        if isinstance(report, ExecutionReport):
-            if report.execution.key not in self.table.booked:
-                self._stray(report.execution)
-            return
-        if parse(self.context.settings.prefix, report.client_id) is not None:
-            reason = f"{self.symbol}: {report.client_id} has our prefix and is not in our journal"
-            self.context.reconciler.tell(RequestReconcile(reason=reason))
-            return
-        text = f"order {report.client_id or report.venue_id} of {self.symbol} is not ours"
-        self._alert(AlertLevel.CRITICAL, "FOREIGN_ORDER", text)
-        self.context.account.tell(EnterSafeMode(reason=text))
-
-    def _stray(self, execution: Execution) -> None:
-        self.table.booked.add(execution.key)
-        self.context.record(ExecutionBooked(client_id="", execution=execution), execution.symbol)
-        self.context.positions[self.symbol].tell(StrayExecution(execution=execution))
-        self.context.risk.tell(StrayExecution(execution=execution))
-        text = f"{self.symbol}: a trade of an order that is not ours: {execution.side} {execution.quantity}"
-        self.context.account.tell(EnterSafeMode(reason=text))
-
     def _sweep(self) -> None:
         now_ns = self.clock.monotonic_ns()
         self.table.forget(
@@ -406,6 +374,7 @@ class OrderActor(LoopActor):
     def _restore(self, *, after_restart: bool) -> None:
         history = self.context.history(self.symbol, after_restart=after_restart)
         self.table = OrderTable(history.orders.values(), history.booked)
+        self.strangers.restore(history.strays)
         self.sent_wall_ns = dict(history.sent_wall_ns)
         self.last_trade_ms = history.last_trade_ms
         age_ns = self.clock.now_ns() - history.last_trade_ms * 1_000_000
@@ -415,19 +384,3 @@ class OrderActor(LoopActor):
 
 def _flat(symbol: str) -> VenuePosition:
     return VenuePosition(symbol=symbol, quantity=Decimal(0), entry_price=Decimal(0))
-
-
-def _nameless(order: Order, now_ns: int) -> bool:
-    """Whether an order of ours may trade under an id of the venue that we have not been told yet.
-
-    The child of a conditional order may report before the event that names it; a lost answer would have told an id.
-    """
-    known = order.child_id if order.intent.type.conditional else order.venue_id
-    return known is None and (order.live or now_ns - order.ended_ns < GRACE_NS)
-
-
-def names_of(report: Report) -> tuple[str, str | None]:
-    """Client id and venue id that a report carries; a conditional order's venue id is of another namespace."""
-    if isinstance(report, ExecutionReport):
-        return report.execution.client_id, report.execution.venue_order_id
-    return report.client_id, report.venue_id if isinstance(report, OrderReport) else None

@@ -239,9 +239,8 @@ class PositionActor(LoopActor):
         compared = compare_position(self.state.position.quantity, theirs.quantity, planned=planned)
         difference = (compared.ours, compared.theirs)
         persists = self.difference == difference
-        verdict = judge_position(
-            compared, planned=planned, outdated=message.outdated, quiet=message.quiet, persists=persists
-        )
+        outdated = message.outdated or message.unjudged
+        verdict = judge_position(compared, planned=planned, outdated=outdated, quiet=message.quiet, persists=persists)
         self.difference = None if verdict is Verdict.FINE else difference
         findings = list(message.findings)
         if verdict in (Verdict.ADOPT, Verdict.CORRECT):
@@ -257,7 +256,8 @@ class PositionActor(LoopActor):
             self.context.record(event, self.symbol)
             self.context.risk.tell(event)
             self._feed(event)
-        if verdict is Verdict.FINE:
+        elif not message.outdated:
+            # A position that is not booked yet needs its stop already.
             self._feed(VenuePositionSeen(quantity=theirs.quantity))
         if not self.active:
             self.active = True

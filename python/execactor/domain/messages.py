@@ -303,7 +303,8 @@ class OrdersReconciled(msgspec.Struct, frozen=True, kw_only=True):
     """OrderActor -> PositionActor: orders and trades are compared; now compare the position.
 
     findings: as (kind, detail). outdated: the listed position is older than our last execution. quiet: nothing was
-    executed for so long that every listing shows it, and no order of the symbol is in doubt.
+    executed for so long that every listing shows it, and no order of the symbol is in doubt. unjudged: the listed
+    position may hold trades that are not booked, because it is not clear yet whose they are.
     """
 
     lane: ClassVar[int] = VENUE
@@ -313,6 +314,7 @@ class OrdersReconciled(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[tuple[str, str], ...]
     outdated: bool
     quiet: bool
+    unjudged: bool = False
 
 
 class ReconcileEnded(msgspec.Struct, frozen=True, kw_only=True):

@@ -124,6 +124,13 @@ class OrderTable:
         self._keep(order)
         return Change(order=order, execution=execution, late=late)
 
+    def attribute(self, execution: Execution, *, now_ns: int) -> Order:
+        """Credit an execution that was booked as nobody's to its order; raises ValueError when that is not ours."""
+        order = self.owner(execution.client_id, execution.venue_order_id)
+        if order is None:
+            raise ValueError(f"trade {execution.trade_id} belongs to no order of ours")
+        return self._keep(book(order, execution, now_ns=now_ns))
+
     def forget(self, client_ids: Iterable[str]) -> None:
         """Drop ended orders whose tombstones are old enough; the journal still knows them."""
         for client_id in client_ids:

@@ -39,6 +39,13 @@ class ExecutionBooked(msgspec.Struct, frozen=True, kw_only=True):
     execution: Execution
 
 
+class ExecutionAttributed(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade booked as another hand's was of one of our orders: its order is credited, the position stays."""
+
+    client_id: str
+    execution: Execution
+
+
 class EquityMarked(msgspec.Struct, frozen=True, kw_only=True):
     """The day's first equity and the peak, quote units, when either changed notably."""
 
@@ -60,6 +67,7 @@ Record = (
     IntentRecorded
     | OrderChanged
     | ExecutionBooked
+    | ExecutionAttributed
     | EquityMarked
     | Reconciled
     | PlanAccepted
@@ -77,6 +85,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "intent": IntentRecorded,
     "order": OrderChanged,
     "execution": ExecutionBooked,
+    "execution_attributed": ExecutionAttributed,
     "equity": EquityMarked,
     "reconciled": Reconciled,
     "plan": PlanAccepted,
@@ -113,6 +122,7 @@ def decode(kind: str, payload: bytes) -> Record:
 __all__ = [
     "KINDS",
     "EquityMarked",
+    "ExecutionAttributed",
     "ExecutionBooked",
     "IntentRecorded",
     "OrderChanged",

@@ -20,7 +20,7 @@ from execactor.domain.order import Order, OrderEvent, OrderState, advance, book
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.store.journal import JournalRow
-from execactor.store.records import EquityMarked, ExecutionBooked, IntentRecorded, OrderChanged
+from execactor.store.records import EquityMarked, ExecutionAttributed, ExecutionBooked, IntentRecorded, OrderChanged
 
 _UNANSWERED = (OrderState.CREATED, OrderState.RISK_APPROVED, OrderState.SUBMITTED)
 
@@ -28,15 +28,16 @@ _UNANSWERED = (OrderState.CREATED, OrderState.RISK_APPROVED, OrderState.SUBMITTE
 class SymbolHistory:
     """What the journal tells of one symbol.
 
-    orders: all of ours, by client id. booked: keys of executions. plan: being executed, if any. queued: the newest that
-    was accepted and neither started nor dropped. done: body hash by plan key. position: since the last flat.
-    sent_wall_ns: when an intent was journaled, by client id (wall time).
+    orders: all of ours, by client id. booked: keys of executions; strays: of those that belong to no order of ours.
+    plan: being executed, if any. queued: the newest that was accepted and neither started nor dropped. done: body hash
+    by plan key. position: since the last flat. sent_wall_ns: when an intent was journaled, by client id (wall time).
     """
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.orders: dict[str, Order] = {}
         self.booked: set[tuple[str, str]] = set()
+        self.strays: set[tuple[str, str]] = set()
         self.plans: dict[str, Plan] = {}
         self.done: dict[str, str] = {}
         self.plan: Plan | None = None
@@ -91,6 +92,8 @@ def _apply(state: Recovered, row: JournalRow) -> None:
         case ExecutionBooked(client_id=client_id, execution=execution):
             state.executions.append((client_id, execution))
             _book(state.symbol(execution.symbol), client_id, execution)
+        case ExecutionAttributed(client_id=client_id, execution=execution):
+            _attribute(state, client_id, execution)
         case PlanAccepted(plan=plan):
             history = state.symbol(plan.symbol)
             history.plans[plan.key] = plan
@@ -148,6 +151,19 @@ def _book(history: SymbolHistory, client_id: str, execution: Execution) -> None:
     history.last_trade_ms = max(history.last_trade_ms, execution.time_ms)
     history.position = history.position.after(execution)
     history.fills += 1
+    if not client_id:
+        history.strays.add(execution.key)
+    _credit(history, client_id, execution)
+
+
+def _credit(history: SymbolHistory, client_id: str, execution: Execution) -> None:
     order = history.orders.get(client_id)
     if order is not None:
         history.orders[client_id] = book(order, execution, now_ns=0)
+
+
+def _attribute(state: Recovered, client_id: str, execution: Execution) -> None:
+    history = state.symbol(execution.symbol)
+    history.strays.discard(execution.key)
+    _credit(history, client_id, execution)
+    state.executions = [(client_id if each.key == execution.key else name, each) for name, each in state.executions]

@@ -29,6 +29,7 @@ from execactor.store.journal import SCHEMA_VERSION, Journal
 from execactor.store.records import (
     KINDS,
     EquityMarked,
+    ExecutionAttributed,
     ExecutionBooked,
     IntentRecorded,
     OrderChanged,
@@ -56,6 +57,7 @@ RECORDS: dict[str, Record] = {
     "intent": IntentRecorded(intent=entry_intent(), epoch=3),
     "order": OrderChanged(order=order(filled=dec("0.010"), venue_id="1001", reason="müşteri ✓")),
     "execution": ExecutionBooked(client_id="capi_entry_d1", execution=execution(commission="0.00000001")),
+    "execution_attributed": ExecutionAttributed(client_id="capi_entry_d1", execution=execution()),
     "equity": EquityMarked(day=20_000, day_start=dec("10000.10"), peak=dec(10_001), breached=("daily_loss",)),
     "reconciled": Reconciled(reason="start", counts={"missing_stop": 1}, details=("BTCUSDT",)),
     "plan": PlanAccepted(plan=PLAN),

@@ -1,0 +1,123 @@
+"""Reports and trades of no order of ours: held until it is clear whose they are, then booked as another hand's."""
+
+from collections.abc import Callable, Collection, Iterable
+
+import msgspec
+
+from execactor.actors.context import Context
+from execactor.domain.fill import Execution
+from execactor.domain.ids import parse
+from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode, RequestReconcile, StrayExecution
+from execactor.domain.order import Order
+from execactor.domain.order_table import OrderTable
+from execactor.domain.reports import ConditionalReport, ExecutionReport, OrderReport
+from execactor.runtime import Timers
+from execactor.store.records import ExecutionBooked
+
+GRACE_NS = 1_000_000_000
+DOUBTFUL_GRACE_NS = 3_000_000_000
+
+Report = OrderReport | ConditionalReport | ExecutionReport
+
+
+class JudgeStrangers(msgspec.Struct, frozen=True):
+    """Time to judge reports that belonged to no order of ours when they came."""
+
+
+class Strangers:
+    """The strangers of one OrderActor. `timers` is the actor's.
+
+    booked: keys of the trades that were booked as another hand's. One of them may turn out to be ours after all.
+    """
+
+    def __init__(self, context: Context, symbol: str, timers: Callable[[], Timers]) -> None:
+        self._context = context
+        self._symbol = symbol
+        self._timers = timers
+        self._held: list[tuple[int, Report]] = []
+        self.booked: set[tuple[str, str]] = set()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def restore(self, booked: Collection[tuple[str, str]]) -> None:
+        """Take up what the journal tells."""
+        self._held, self.booked = [], set(booked)
+
+    def take(self, report: Report, table: OrderTable) -> None:
+        """A report of no order in `table`: held while one of them may still turn out to have made it."""
+        now_ns = self._context.clock.monotonic_ns()
+        if not any(_nameless(order, now_ns) for order in table.orders.values()):
+            self._judge(report, table)
+            return
+        self._held.append((now_ns, report))
+        if len(self._held) == 1:
+            self._timers().once("strangers", GRACE_NS, JudgeStrangers())
+
+    def judge(self, table: OrderTable, *, doubtful: bool) -> list[Report]:
+        """Judge those that have waited long enough; returns the ones that belong to us by now.
+
+        doubtful: an order of ours is in doubt, so that a trade may well be its own.
+        """
+        held, self._held = self._held, []
+        now_ns = self._context.clock.monotonic_ns()
+        grace_ns = DOUBTFUL_GRACE_NS if doubtful else GRACE_NS
+        ours: list[Report] = []
+        for came_ns, report in held:
+            client_id, venue_id = names_of(report)
+            if table.owner(client_id, venue_id) is not None:
+                ours.append(report)
+            elif now_ns - came_ns < grace_ns:
+                self._held.append((came_ns, report))
+            else:
+                self._judge(report, table)
+        if self._held:
+            self._timers().once("strangers", GRACE_NS, JudgeStrangers())
+        return ours
+
+    def unknown(self, executions: Iterable[Execution]) -> list[Execution]:
+        """Those of `executions` that were not booked as another hand's."""
+        return [execution for execution in executions if execution.key not in self.booked]
+
+    def order(self, report: OrderReport | ConditionalReport) -> None:
+        """An order that is not ours: left alone; seeing one means SAFE MODE."""
+        context = self._context
+        if parse(context.settings.prefix, report.client_id) is not None:
+            reason = f"{self._symbol}: {report.client_id} has our prefix and is not in our journal"
+            context.reconciler.tell(RequestReconcile(reason=reason))
+            return
+        text = f"order {report.client_id or report.venue_id} of {self._symbol} is not ours"
+        context.alert.tell(Alert(level=AlertLevel.CRITICAL, code="FOREIGN_ORDER", text=text, symbol=self._symbol))
+        context.account.tell(EnterSafeMode(reason=text))
+
+    def _judge(self, report: Report, table: OrderTable) -> None:
+        if not isinstance(report, ExecutionReport):
+            self.order(report)
+        elif report.execution.key not in table.booked:
+            self._book(report.execution, table)
+
+    def _book(self, execution: Execution, table: OrderTable) -> None:
+        context = self._context
+        table.booked.add(execution.key)
+        self.booked.add(execution.key)
+        context.record(ExecutionBooked(client_id="", execution=execution), execution.symbol)
+        context.positions[self._symbol].tell(StrayExecution(execution=execution))
+        context.risk.tell(StrayExecution(execution=execution))
+        text = f"{self._symbol}: a trade of an order that is not ours: {execution.side} {execution.quantity}"
+        context.account.tell(EnterSafeMode(reason=text))
+
+
+def _nameless(order: Order, now_ns: int) -> bool:
+    """Whether an order of ours may trade under an id of the venue that we have not been told yet.
+
+    The child of a conditional order may report before the event that names it; a lost answer would have told an id.
+    """
+    known = order.child_id if order.intent.type.conditional else order.venue_id
+    return known is None and (order.live or now_ns - order.ended_ns < GRACE_NS)
+
+
+def names_of(report: Report) -> tuple[str, str | None]:
+    """Client id and venue id that a report carries; a conditional order's venue id is of another namespace."""
+    if isinstance(report, ExecutionReport):
+        return report.execution.client_id, report.execution.venue_order_id
+    return report.client_id, report.venue_id if isinstance(report, OrderReport) else None
