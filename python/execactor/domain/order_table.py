@@ -113,6 +113,9 @@ class OrderTable:
         if order.intent.type.conditional:
             facts = Facts(child_id=execution.venue_order_id, verified=True)
             order, _ = advance(order, OrderEvent.TRIGGERED, now_ns=now_ns, facts=facts)
+        elif order.venue_id is None:
+            # Its acknowledgement was lost; a listing of trades will know the order by this id alone.
+            order = msgspec.structs.replace(order, venue_id=execution.venue_order_id)
         self.booked.add(execution.key)
         late = not order.live and order.filled >= order.venue_filled
         order = book(order, execution, now_ns=now_ns)

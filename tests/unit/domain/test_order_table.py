@@ -150,6 +150,14 @@ def test_an_execution_of_an_order_that_is_not_ours_is_not_booked() -> None:
     assert not table.booked
 
 
+def test_an_execution_tells_the_venues_id_of_an_order_whose_acknowledgement_was_lost() -> None:
+    table = sent(entry_intent())
+    table.execute(trade(1, client_id="capi_entry_d1"), now_ns=2)
+    listed = table.execute(trade(2, client_id=""), now_ns=3)
+    assert listed is not None
+    assert listed.order.client_id == "capi_entry_d1"
+
+
 def test_the_venue_id_of_a_conditional_order_is_of_another_namespace() -> None:
     table = acknowledged(stop_intent(), venue_id="1001")
     assert table.execute(trade(client_id="", venue_order_id="1001"), now_ns=3) is None
