@@ -1,7 +1,7 @@
-"""Recorded private streams, replayed through the adapter's decoder and our own position arithmetic.
+"""Recorded private streams, replayed through the decoder of their market, our order table and position arithmetic.
 
-Every group of data/user_data is covered: those of USDⓈ-M to the recorded positions, wallets and P&L; those of spot by
-their refusal, since a spot account is the business of a spot adapter, which does not exist yet.
+Every group of data/user_data is covered: those of USDⓈ-M to the recorded positions, wallets and P&L, those of spot to
+the recorded fills, costs and balances.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,18 @@ import msgspec
 import pytest
 from shared_data import document
 
-from execactor.domain.order import OrderEvent
+from execactor.domain.order import OrderEvent, OrderIntent, OrderState, OrderType, Role
+from execactor.domain.order_table import OrderTable
 from execactor.domain.position import Position
 from execactor.domain.reports import (
     AccountReport,
+    BalanceReport,
     ExecutionReport,
     OrderReport,
+    Transfer,
     UnreadableFrame,
 )
+from execactor.venues.binance_spot import SpotDecoder
 from execactor.venues.binance_usdm.decode import Decoder
 
 FILE = "user_data/binance_user_stream_sequences.json"
@@ -54,7 +58,37 @@ FUTURES_GROUPS = {
     "usdm_bnb_ledger_6": Ends("BNBUSDT", 3, "0.01", "395.7", "28.0168738", "0.024"),
     "usdm_bnb_ledger_8": Ends("BNBUSDT", 2, "0", "0", "10", "3.3408"),
 }
-SPOT_GROUPS = {"spot_testnet_limit_cancel_2020", "spot_eos_market_quoteqty_2021", "spot_arb_market_2023"}
+
+
+class SpotEnds(msgspec.Struct, frozen=True):
+    """What a replay must arrive at. had: balances before the recording, of the assets that it states afterwards."""
+
+    symbol: str
+    base: str
+    quote: str
+    state: OrderState
+    bought: str
+    paid: str
+    commission: str
+    had: dict[str, str]
+
+
+SPOT_GROUPS = {
+    "spot_testnet_limit_cancel_2020": SpotEnds(
+        "BTCUSDT", "BTC", "USDT", OrderState.CANCELLED, "0", "0", "0", {"BTC": "1.01", "USDT": "9870"}
+    ),
+    "spot_eos_market_quoteqty_2021": SpotEnds(
+        "EOSUSDT",
+        "EOS",
+        "USDT",
+        OrderState.FILLED,
+        "1.95",
+        "9.9996",
+        "0.00002007",
+        {"EOS": "0", "USDT": "2417.6923191", "BNB": "0.19240289"},
+    ),
+    "spot_arb_market_2023": SpotEnds("ARBUSDT", "ARB", "USDT", OrderState.FILLED, "5.9", "4.9501", "0.00001706", {}),
+}
 MIXED_GROUPS = {"raw_examples_2022"}
 
 
@@ -72,8 +106,8 @@ def reports(group: str, margin_asset: str) -> Iterator[Any]:
         yield from decoder.decode(frame)
 
 
-def test_every_group_is_covered_futures_by_replay_and_spot_by_refusal_until_a_spot_adapter_exists() -> None:
-    assert set(groups()) == set(FUTURES_GROUPS) | SPOT_GROUPS | MIXED_GROUPS
+def test_every_group_is_replayed() -> None:
+    assert set(groups()) == set(FUTURES_GROUPS) | set(SPOT_GROUPS) | MIXED_GROUPS
 
 
 @pytest.mark.parametrize("group", FUTURES_GROUPS)
@@ -114,38 +148,105 @@ def test_a_futures_group_replays_to_the_recorded_position_wallet_and_pnl(group: 
     assert wallet == (Decimal(ends.wallet) if ends.wallet else None)
 
 
-@pytest.mark.parametrize("group", sorted(SPOT_GROUPS | MIXED_GROUPS))
-def test_a_spot_event_is_refused_loudly_and_its_fills_are_not_replayed_because_the_spot_adapter_comes_later(
-    group: str,
-) -> None:
-    decoder = Decoder("USDT")
-    spot_events = 0
+def intent_of(report: OrderReport) -> OrderIntent:
+    """The order that somebody must have meant by what the venue reports first."""
+    return OrderIntent(
+        client_id=report.client_id,
+        decision_key="recorded",
+        role=Role.ENTRY,
+        symbol=report.symbol,
+        side=report.side,
+        type=OrderType(report.order_type),
+        quantity=report.quantity,
+        price=report.price,
+    )
+
+
+@pytest.mark.parametrize("group", SPOT_GROUPS)
+def test_a_spot_group_replays_to_the_recorded_fills_costs_and_balances(group: str) -> None:
+    """Whatever the venue states of an order or a balance must be what our books say at that moment."""
+    ends = SPOT_GROUPS[group]
+    decoder, table, position = SpotDecoder(), OrderTable(), Position(symbol=ends.symbol)
+    held = {asset: Decimal(amount) for asset, amount in ends.had.items()}
     for message in groups()[group]:
+        for report in decoder.decode(msgspec.json.encode(message)):
+            assert not isinstance(report, UnreadableFrame), report
+            if isinstance(report, OrderReport):
+                if not table.orders:
+                    table.add(intent_of(report))
+                    table.apply(report.client_id, OrderEvent.SENT, now_ns=1)
+                change = table.report(report, now_ns=2)
+                assert change is not None
+                assert change.ignored is None
+            elif isinstance(report, ExecutionReport):
+                change = table.execute(report, now_ns=3)
+                assert change is not None
+                assert change.execution is not None
+                fill, position = change.execution, position.after(change.execution)
+                for asset, amount in (
+                    (ends.base, fill.signed_quantity),
+                    (ends.quote, -fill.signed_quantity * fill.price),
+                    (fill.commission_asset, -fill.commission),
+                ):
+                    held[asset] = held.get(asset, Decimal(0)) + amount
+            elif isinstance(report, AccountReport):
+                stated = {each.asset: each for each in report.balances}
+                assert set(held) <= set(stated)
+                assert {asset: stated[asset].total for asset in held} == held
+                (order,) = table.orders.values()
+                resting = order.intent.price if order.live else None
+                assert stated[ends.quote].locked == (resting or 0) * (order.intent.quantity or 0)
         event = message.get("data", message)
-        decoded = decoder.decode(msgspec.json.encode(message))
-        if event["e"] in SPOT_EVENTS:
-            spot_events += 1
-            (refusal,) = decoded
-            assert isinstance(refusal, UnreadableFrame)
-            assert event["e"] in refusal.reason
-        else:
-            assert not any(isinstance(report, UnreadableFrame) for report in decoded)
-    assert spot_events > 0
+        if event["e"] == "executionReport":
+            (order,) = table.orders.values()
+            assert (order.filled, order.quote_filled) == (Decimal(event["z"]), Decimal(event["Z"]))
+    (order,) = table.orders.values()
+    assert (order.state, order.settled) == (ends.state, True)
+    assert position.quantity == order.filled == Decimal(ends.bought)
+    assert order.quote_filled == Decimal(ends.paid)
+    assert position.commission == Decimal(ends.commission)
 
 
-def test_the_futures_part_of_the_mixed_group_reads_as_deposit_withdrawal_and_a_counted_change_of_leverage() -> None:
-    decoder = Decoder("USDT")
-    accounts = [
+def test_a_cancelled_spot_order_is_found_under_its_own_id() -> None:
+    told = [
         report
-        for frame in frames("raw_examples_2022")
-        for report in decoder.decode(frame)
-        if isinstance(report, AccountReport)
+        for frame in frames("spot_testnet_limit_cancel_2020")
+        for report in SpotDecoder().decode(frame)
+        if isinstance(report, OrderReport)
     ]
-    assert [(each.cause, each.wallet_balance, each.positions) for each in accounts] == [
+    assert [(each.client_id, each.event) for each in told] == [
+        ("daa3Lntyw5phO7yGkmkUzn", OrderEvent.ACKNOWLEDGED),
+        ("daa3Lntyw5phO7yGkmkUzn", OrderEvent.CANCELLED),
+    ]
+
+
+def test_the_mixed_group_replays_with_each_message_in_the_decoder_of_its_market() -> None:
+    spot, futures = SpotDecoder(), Decoder("USDT")
+    told: list[Any] = []
+    for message in groups()["raw_examples_2022"]:
+        event = message.get("data", message)
+        mine, other = (spot, futures) if event["e"] in SPOT_EVENTS else (futures, spot)
+        frame = msgspec.json.encode(message)
+        told += mine.decode(frame)
+        (refusal,) = other.decode(frame)
+        assert isinstance(refusal, UnreadableFrame)
+        assert event["e"] in refusal.reason
+    transfer, balance, order = told[0], told[4], told[6]
+    assert told == [transfer, transfer, *told[2:4], balance, balance, order, order]
+    assert transfer.transfer == Transfer(asset="USDT", amount=Decimal(-6000))
+    assert balance.balances == (BalanceReport(asset="USDT", free=Decimal("857.1"), locked=Decimal(0)),)
+    assert (order.symbol, order.event, order.quantity, order.price) == (
+        "BNBUSDT",
+        OrderEvent.ACKNOWLEDGED,
+        Decimal(1),
+        Decimal(300),
+    )
+    assert [(each.cause, each.wallet_balance, each.positions) for each in told[2:4]] == [
         ("DEPOSIT", Decimal(200), ()),
         ("WITHDRAW", Decimal(100), ()),
     ]
-    assert decoder.counts["ACCOUNT_CONFIG_UPDATE"] == 1
+    assert futures.counts["ACCOUNT_CONFIG_UPDATE"] == 1
+    assert spot.counts["unreadable"] == 3
 
 
 def test_the_early_trade_event_books_nothing_because_the_same_trade_follows_with_its_commission() -> None:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException, InvalidOperation
 
 import msgspec
 
@@ -56,7 +56,7 @@ class FrameDecoder:
         """The reports that a frame stands for, in order. Never raises: what cannot be read becomes UnreadableFrame."""
         try:
             return self._translated(frame)
-        except (*BAD_JSON, Unreadable, InvalidOperation) as error:
+        except (*BAD_JSON, Unreadable, DecimalException) as error:
             self.counts["unreadable"] += 1
             return (UnreadableFrame(reason=str(error), excerpt=excerpt(frame)),)
 
