@@ -1,6 +1,7 @@
 """At which order of which trade the engine is killed: four variations for each point of the protocol."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from kill_course import Course, Trade
@@ -40,7 +41,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(words)
 
 
-def _at(role: str, side: Side, course: Course, *, nth: int = 1, **trade: bool | int) -> Variation:
+def _at(role: str, side: Side, course: Course, *, nth: int = 1, **trade: Any) -> Variation:
     return Variation(role=role, nth=nth, trade=Trade(side=side, course=course, **trade))
 
 

@@ -12,7 +12,6 @@ from execactor.domain.side import Side
 from execactor.service.demo import decisions
 from execactor.service.demo.decisions import Distances, Fed
 
-KEY = "k1"
 PROTECTED = frozenset({"sl", "tp1", "tp2"})
 PATIENCE_S = 4.0
 STEER_S = 0.4
@@ -52,10 +51,12 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
 class Player:
     """Plays one trade; what is waited for before each move is given up after PATIENCE_S, so that the market goes on."""
 
-    def __init__(self, stage: KillStage, trade: Trade) -> None:
+    def __init__(self, stage: KillStage, trade: Trade, key: str) -> None:
         self.stage = stage
         self.trade = trade
+        self.key = key
         self.fed = self._decision()
+        self._fills_before = len(stage.exchange.trades)
 
     async def play(self) -> None:
         """From the decision to the last move of the market."""
@@ -66,7 +67,7 @@ class Player:
         if trade.resting or trade.course is Course.NEVER_ENTERED:
             await self._once(lambda: "entry" in self._open())
         if trade.course is Course.NEVER_ENTERED:
-            await stage.feed_flat("k1flat")
+            await stage.feed_flat(f"{self.key}flat")
             return
         if trade.resting:
             self._steer(ENTRY)
@@ -75,7 +76,7 @@ class Player:
             case Course.STOPPED:
                 self._steer(BEYOND_STOP)
             case Course.FLAT:
-                await stage.feed_flat("k1flat")
+                await stage.feed_flat(f"{self.key}flat")
             case Course.TARGETS | Course.TURNED_BACK:
                 self._steer(BEYOND_TP1)
                 await self._once(lambda: "slt" in self._open())
@@ -85,7 +86,7 @@ class Player:
         rests = self.trade.resting or self.trade.course is Course.NEVER_ENTERED
         far = Distances(reach=Decimal(-10 if rests else 6), stop=Decimal(60), tp1=Decimal(40), tp2=Decimal(80))
         symbol = self.stage.exchange.markets[self.stage.symbol].symbol
-        return decisions.entry(KEY, symbol, self.trade.side, self.stage.mark, far)
+        return decisions.entry(self.key, symbol, self.trade.side, self.stage.price, far)
 
     def _steer(self, bps: Decimal) -> None:
         self.stage.venue.steer(self.stage.symbol, self.fed.away(bps), STEER_S)
@@ -107,7 +108,7 @@ class Player:
 
     def _over(self) -> bool:
         exchange = self.stage.exchange
-        return bool(exchange.trades) and not self._held() and not self._entering()
+        return len(exchange.trades) > self._fills_before and not self._held() and not self._entering()
 
     def _held(self) -> Decimal:
         return self.stage.exchange.account.positions[self.stage.symbol].quantity

@@ -22,13 +22,15 @@ from execactor.simulator.exchange import Exchange
 KEYS = {"EXECACTOR_API_KEY": SimulatorConfig().api_key, "EXECACTOR_API_SECRET": SimulatorConfig().api_secret}
 ACTING = frozenset({"RUNNING", "PAUSED", "SAFE_MODE", "HALTED"})
 START_S = 20.0
+KILLED_S = 60.0
 LOOK_S = 0.01
 
 
 class KillStage:
     """Use as `async with KillStage(...)`. At the end every engine that it started is stopped, and checked to be gone.
 
-    states: the engine's state when it was ready, once for each of its lives; ready_s: how long that took.
+    states: the engine's state when it was ready, once for each of its lives; ready_s: how long that took. fed: the
+    decisions to enter, in order.
     """
 
     def __init__(self, directory: Path, *, seed: int, symbol: str, faults: FaultProfile = "none") -> None:
@@ -38,6 +40,7 @@ class KillStage:
         self.states: list[str] = []
         self.ready_s: list[float] = []
         self.engines: list[Child] = []
+        self.fed: list[Fed] = []
         self._config = SimulatorConfig(seed=seed, faults=faults, venue_log=self.venue_log)
         self._exits = AsyncExitStack()
 
@@ -71,8 +74,9 @@ class KillStage:
         return self.venue.venue.log.counts.get("kill", 0) > 0
 
     @property
-    def mark(self) -> Decimal:
-        return self.exchange.markets[self.symbol].mark
+    def price(self) -> Decimal:
+        """The last price, quote per base."""
+        return self.exchange.markets[self.symbol].last
 
     async def start_engine(self) -> None:
         """Start the engine's process and wait until it acts; the log gets both notes."""
@@ -97,7 +101,7 @@ class KillStage:
 
     async def restart_when_killed(self) -> None:
         """The supervisor: as soon as the engine is dead, start it again."""
-        await until(lambda: not self.engine.running, "the venue did not kill the engine", within_s=60)
+        await until(lambda: not self.engine.running, "the venue did not kill the engine", within_s=KILLED_S)
         await self.note("engine killed")
         await self.start_engine()
 
@@ -115,6 +119,7 @@ class KillStage:
 
     async def feed(self, fed: Fed) -> None:
         """Put a decision where the engine looks."""
+        self.fed.append(fed)
         await self.note("decision fed", key=fed.key, symbol=fed.symbol, side=fed.side, quantity=f"{fed.quantity:f}")
         decisions.write(self.decisions, fed.body)
 
@@ -131,10 +136,14 @@ class KillStage:
         """Wait until neither venue nor engine has a position, an order or a trade under way; False when too late."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while not (self._venue_at_rest() and await self._engine_at_rest()):
+                while not await self.rests():
                     await asyncio.sleep(LOOK_S)
                 return True
         return False
+
+    async def rests(self) -> bool:
+        """Whether neither venue nor engine has a position, an order or a trade under way."""
+        return self._venue_at_rest() and await self._engine_at_rest()
 
     async def finish(self) -> dict[str, Any]:
         """The engine's report for the checker; then it is stopped as an operator does."""
@@ -154,7 +163,7 @@ class KillStage:
         return not (held or exchange.orders.open(self.symbol) or exchange.conditional.algos.open())
 
     async def _engine_at_rest(self) -> bool:
-        with suppress(EngineAbsent, ControlClosed):
+        with suppress(EngineAbsent, ControlClosed, ControlTimeout):
             (view,) = await self.ask("positions")
             return view["phase"] == "NO_POSITION" and not await self.ask("orders", live=True)
         return False

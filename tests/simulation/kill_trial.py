@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from kill_cases import Case
-from kill_course import KEY, Player
-from kill_stage import KillStage, until
+from kill_course import Player, Trade
+from kill_stage import LOOK_S, KillStage, until
 
 from execactor.simulator.checker import Report, check
 
 READY_S = 20.0
 END_S = 10.0
+MOST_TRADES = 3
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,16 +33,15 @@ async def try_case(case: Case, directory: Path) -> Outcome:
     async with KillStage(directory, seed=case.seed, symbol=case.symbol, faults=case.faults) as stage:
         await stage.start_engine()
         await stage.arm(case.point, nth=variation.nth, role=variation.role)
-        player = Player(stage, variation.trade)
         async with asyncio.TaskGroup() as together:
-            together.create_task(player.play())
+            together.create_task(_trade_until_killed(stage, variation.trade))
             together.create_task(stage.restart_when_killed())
         await until(lambda: len(stage.states) == 2, "the engine is not ready again", within_s=READY_S)
         if not await stage.at_rest(END_S):
-            await stage.feed_flat(f"{KEY}end")
+            await stage.feed_flat("end")
             if not await stage.at_rest(END_S):
                 problems.append(f"the trade does not end: {await stage.ask('positions')}")
-        problems += await _feed_again(stage, player)
+        problems += await _feed_again(stage)
         report = await stage.finish()
     verdict = check(stage.venue_log.read_text(encoding="utf-8").splitlines(), engine_report=report)
     problems += _judge(case, stage, verdict)
@@ -50,17 +51,38 @@ async def try_case(case: Case, directory: Path) -> Outcome:
     )
 
 
-async def _feed_again(stage: KillStage, player: Player) -> list[str]:
-    """The same decision once more, to an engine that has done with it (E2)."""
+async def _trade_until_killed(stage: KillStage, trade: Trade) -> None:
+    """One trade, and another one where a fault led the first past the point."""
+    for number in range(1, MOST_TRADES + 1):
+        await Player(stage, trade, f"k{number}").play()
+        if not await _killed_or_at_rest(stage):
+            await stage.feed_flat(f"k{number}end")
+            await _killed_or_at_rest(stage)
+        if stage.killed:
+            return
+
+
+async def _killed_or_at_rest(stage: KillStage) -> bool:
+    deadline = time.monotonic() + END_S
+    while time.monotonic() < deadline:
+        if stage.killed or await stage.rests():
+            return True
+        await asyncio.sleep(LOOK_S)
+    return False
+
+
+async def _feed_again(stage: KillStage) -> list[str]:
+    """The same decisions once more, to an engine that has done with them (E2)."""
     entered = len(_entry_requests(stage))
-    await stage.ask("decide", body=json.dumps(player.fed.body))
+    for fed in stage.fed:
+        await stage.ask("decide", body=json.dumps(fed.body))
     (view,) = await stage.ask("positions")
     again = view["phase"] != "NO_POSITION" or len(_entry_requests(stage)) > entered
-    return ["the decision was taken up a second time"] if again else []
+    return ["a decision was taken up a second time"] if again else []
 
 
 def _entry_requests(stage: KillStage) -> list[dict[str, Any]]:
-    return [line for line in stage.log("request") if f"_entry_{KEY}" in line["params"].get("newClientOrderId", "")]
+    return [line for line in stage.log("request") if "_entry_" in line["params"].get("newClientOrderId", "")]
 
 
 def _judge(case: Case, stage: KillStage, verdict: Report) -> list[str]:
@@ -69,9 +91,10 @@ def _judge(case: Case, stage: KillStage, verdict: Report) -> list[str]:
         problems.append("the engine was not killed at the point")
     if verdict.counts["kills"] != 1 or len(stage.engines) != 2:
         problems.append(f"{verdict.counts['kills']} kills, {len(stage.engines)} engines")
-    entries = {line["order_id"] for line in stage.log("fill") if f"_entry_{KEY}" in line["client_id"]}
-    if len(entries) > 1:
-        problems.append(f"{len(entries)} entries of one decision were filled")
+    for fed in stage.fed:
+        entries = {line["order_id"] for line in stage.log("fill") if f"_entry_{fed.key}" in line["client_id"]}
+        if len(entries) > 1:
+            problems.append(f"{len(entries)} entries of decision {fed.key} were filled")
     if any(quantity != "0" for quantity in verdict.positions.values()):
         problems.append(f"positions at the end: {verdict.positions}")
     return problems

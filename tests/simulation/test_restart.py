@@ -32,7 +32,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[KillStage]:
 def decision(stage: KillStage, key: str, *, reach: int = 6, side: Side = Side.BUY, age_s: int = 0) -> Fed:
     """Stop 60, targets 40 and 80 basis points away; reach: below 0 the entry rests."""
     far = Distances(reach=Decimal(reach), stop=Decimal(60), tp1=Decimal(40), tp2=Decimal(80))
-    fed = decisions.entry(key, stage.exchange.markets[SYMBOL].symbol, side, stage.mark, far)
+    fed = decisions.entry(key, stage.exchange.markets[SYMBOL].symbol, side, stage.price, far)
     fed.body["timestamp_iso"] = (datetime.now(UTC) - timedelta(seconds=age_s)).isoformat()
     return fed
 
@@ -220,7 +220,7 @@ async def test_a_second_engine_on_the_account_is_refused_and_names_the_lock(stag
     async with asyncio.timeout(20):
         while second.running:
             await asyncio.sleep(0.02)
-    assert await second.stop() == Exit.CONFIG == 78
+    assert await second.stop() == 78
     (lock,) = (tmp_path / "locks").glob("*.lock")
     assert str(lock) in second.tail()
     assert f"process {stage.engine.pid} trades this account already" in second.tail()
