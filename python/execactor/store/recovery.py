@@ -109,11 +109,7 @@ def _apply(state: Recovered, row: JournalRow) -> None:
                 # What other hands won or lost before belongs to no trade of ours.
                 history.position = Position(symbol=symbol)
         case PlanEnded(key=key, symbol=symbol):
-            history = state.symbol(symbol)
-            _unqueue(history, key)
-            if history.plan is not None and history.plan.key == key:
-                history.plan = None
-                history.position = Position(symbol=symbol)
+            _end(state.symbol(symbol), key)
         case PositionAdopted(position=position) | PositionCorrected(position=position):
             history = state.symbol(position.symbol)
             history.position = msgspec.structs.replace(
@@ -123,10 +119,19 @@ def _apply(state: Recovered, row: JournalRow) -> None:
             state.engine, state.engine_reason, state.epoch = engine, reason, max(state.epoch, epoch)
         case EquityMarked():
             state.equity = row.record
-        case TradeClosed():
+        case TradeClosed(key=key, symbol=symbol):
             state.trades.append(row.record)
+            # Its plan ended with it, also when the process died between the two records.
+            _end(state.symbol(symbol), key)
         case _:
             pass
+
+
+def _end(history: SymbolHistory, key: str) -> None:
+    _unqueue(history, key)
+    if history.plan is not None and history.plan.key == key:
+        history.plan = None
+        history.position = Position(symbol=history.symbol)
 
 
 def _unqueue(history: SymbolHistory, key: str) -> None:

@@ -82,6 +82,23 @@ def ended(key: str = "d1") -> PlanEnded:
     return PlanEnded(key=key, symbol=SYMBOL, reason="stopped", entered=True)
 
 
+def closed(key: str = "d1") -> TradeClosed:
+    return TradeClosed(
+        key=key,
+        symbol=SYMBOL,
+        side=BUY,
+        quantity=dec("0.01"),
+        entry_price=dec(90_800),
+        exit_price=dec(90_900),
+        pnl=dec(1),
+        commission=dec(0),
+        outcome="tp1",
+        fills=2,
+        opened_ns=1,
+        closed_ns=2,
+    )
+
+
 @pytest.mark.parametrize(
     ("records", "state"),
     [
@@ -153,22 +170,42 @@ def test_when_an_intent_was_journaled_is_known_for_the_question_about_it() -> No
 
 
 @pytest.mark.parametrize(
-    ("records", "running", "done"),
+    ("records", "running", "waiting", "done"),
     [
-        pytest.param([], None, [], id="nothing"),
-        pytest.param([PlanAccepted(plan=plan())], None, ["d1"], id="taken up and not started: it never enters again"),
-        pytest.param(begun(), "d1", ["d1"], id="started"),
-        pytest.param([*begun(), ended()], None, ["d1"], id="ended"),
-        pytest.param([*begun(), PlanAccepted(plan=plan("d2"))], "d1", ["d1", "d2"], id="another one waits"),
+        pytest.param([], None, None, [], id="nothing"),
+        pytest.param([PlanAccepted(plan=plan())], None, "d1", ["d1"], id="killed between acceptance and start"),
+        pytest.param(begun(), "d1", None, ["d1"], id="started"),
+        pytest.param([*begun(), ended()], None, None, ["d1"], id="ended"),
+        pytest.param([*begun(), closed()], None, None, ["d1"], id="killed between the trade's end and the plan's"),
+        pytest.param([*begun(), PlanAccepted(plan=plan("d2"))], "d1", "d2", ["d1", "d2"], id="another one waits"),
         pytest.param(
-            [*begun(), PlanAccepted(plan=plan("d2")), ended("d2")], "d1", ["d1", "d2"], id="the waiting one was dropped"
+            [*begun(), PlanAccepted(plan=plan("d2")), PlanAccepted(plan=plan("d3"))],
+            "d1",
+            "d3",
+            ["d1", "d2", "d3"],
+            id="the newest waits",
         ),
-        pytest.param([*begun(), ended(), *begun("d2")], "d2", ["d1", "d2"], id="one after the other"),
+        pytest.param(
+            [*begun(), PlanAccepted(plan=plan("d2")), ended("d2")],
+            "d1",
+            None,
+            ["d1", "d2"],
+            id="the waiting one was dropped",
+        ),
+        pytest.param(
+            [*begun(), PlanAccepted(plan=plan("d2")), ended()],
+            None,
+            "d2",
+            ["d1", "d2"],
+            id="killed between one plan's end and the next one's start",
+        ),
+        pytest.param([*begun(), ended(), *begun("d2")], "d2", None, ["d1", "d2"], id="one after the other"),
     ],
 )
-def test_plans(records: list[Record], running: str | None, done: list[str]) -> None:
+def test_plans(records: list[Record], running: str | None, waiting: str | None, done: list[str]) -> None:
     told = history(*records)
     assert (told.plan.key if told.plan is not None else None) == running
+    assert (told.queued.key if told.queued is not None else None) == waiting
     assert told.done == {key: f"body of {key}" for key in done}
 
 
@@ -185,6 +222,9 @@ def test_plans(records: list[Record], running: str | None, done: list[str]) -> N
             0,
             0,
             id="closed and done with",
+        ),
+        pytest.param(
+            [*begun(), intent(), traded(1), traded(2, SELL, "0.01", 90_900), closed()], 0, 0, 0, id="its books closed"
         ),
         pytest.param([*begun(), intent(), traded(1), ended("d9")], "0.01", 90_800, 0, id="the end of another plan"),
         pytest.param([stray(1, BUY, 90_000)], "0.01", 90_000, 0, id="a trade of another hand"),
@@ -251,23 +291,9 @@ def test_the_reason_for_a_stop_is_remembered() -> None:
 
 def test_equity_marks_trades_and_executions_are_remembered() -> None:
     mark = EquityMarked(day=2, day_start=dec(9_000), peak=dec(10_000))
-    trade = TradeClosed(
-        key="d1",
-        symbol=SYMBOL,
-        side=BUY,
-        quantity=dec(1),
-        entry_price=dec(1),
-        exit_price=dec(2),
-        pnl=dec(1),
-        commission=dec(0),
-        outcome="tp1",
-        fills=2,
-        opened_ns=1,
-        closed_ns=2,
-    )
     alert = Alert(level=AlertLevel.INFO, code="X", text="only for people")
-    told = replayed(EquityMarked(day=1, day_start=dec(1), peak=dec(1)), mark, trade, traded(1), alert)
-    assert (told.equity, told.trades) == (mark, [trade])
+    told = replayed(EquityMarked(day=1, day_start=dec(1), peak=dec(1)), mark, closed(), traded(1), alert)
+    assert (told.equity, told.trades) == (mark, [closed()])
     assert [(client_id, one.trade_id) for client_id, one in told.executions] == [("capi_entry_d1", "1")]
     assert told.last_seq == 5
 
