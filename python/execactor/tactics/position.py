@@ -91,6 +91,7 @@ def fresh(instrument: Instrument, policy: TradePolicy, prefix: str) -> TradeStat
 def step(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """Fold `event` at monotonic time `now_ns`, then ask for all that is still missing."""
     state, effects = _fold(state, event, now_ns)
+    state = stuck(state, now_ns)
     for rule in (
         _start_waiting,
         _turn,
@@ -105,7 +106,7 @@ def step(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list
         _unplanned,
         _finish,
     ):
-        state, more = rule(stuck(state, now_ns), now_ns)
+        state, more = rule(state, now_ns)
         effects += more
     return state, effects
 
