@@ -239,6 +239,7 @@ class Engine:
         if decision.symbol not in context.positions:
             raise ValueError(f"symbol {decision.symbol} is not among the configured symbols")
         context.positions[decision.symbol].tell(DecisionReceived(decision=decision, received_ns=received_ns))
+        made.system.dispatcher.flush()
         return decision
 
     async def cancel_order(self, client_id: str, *, timeout_s: float = ANSWER_S) -> bool:
