@@ -23,6 +23,7 @@ from execactor.domain.messages import (
     Alert,
     AlertLevel,
     CancelOrder,
+    EnterSafeMode,
     OrdersReconciled,
     OrderUpdate,
     RequestReconcile,
@@ -31,7 +32,7 @@ from execactor.domain.messages import (
     SubmitApproved,
     SubmitProtective,
 )
-from execactor.domain.order import Facts, Order, OrderEvent, OrderIntent, OrderState, Pending
+from execactor.domain.order import Facts, Order, OrderEvent, OrderIntent, OrderState, Pending, RejectCause
 from execactor.domain.order_table import Change, OrderTable
 from execactor.domain.reports import (
     Acknowledged,
@@ -147,6 +148,9 @@ class OrderActor(LoopActor):
                 why = f"{reason} ({code})" if code else reason
                 facts = Facts(reason=why, cause=cause, retryable=retryable)
                 self._publish(self.table.apply(client_id, OrderEvent.REJECTED, now_ns=now_ns, facts=facts))
+                if cause is RejectCause.FATAL:
+                    reason = f"{client_id}: the venue refuses to work with this account: {why}"
+                    self.context.account.tell(EnterSafeMode(reason=reason))
             case Unknown(reason=reason):
                 facts = Facts(reason=reason)
                 change = self.table.apply(client_id, OrderEvent.OUTCOME_LOST, now_ns=now_ns, facts=facts)

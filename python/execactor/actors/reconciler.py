@@ -9,6 +9,7 @@ import msgspec
 from execactor.actors.context import Context
 from execactor.actors.risk import WalletKnown
 from execactor.domain.account import VenueSnapshot
+from execactor.domain.errors import VenueFatal
 from execactor.domain.messages import (
     Alert,
     AlertLevel,
@@ -46,9 +47,10 @@ class SnapshotCame(msgspec.Struct, frozen=True):
 
 
 class SnapshotFailed(msgspec.Struct, frozen=True):
-    """The venue did not answer."""
+    """The venue did not answer; fatal: it refuses to work with this account."""
 
     reason: str
+    fatal: bool = False
 
 
 class SettleRound(msgspec.Struct, frozen=True):
@@ -86,7 +88,10 @@ class ReconcilerActor(LoopActor):
                 self._request(reason)
             case SnapshotCame(snapshot=snapshot):
                 self._spread(snapshot)
-            case SnapshotFailed(reason=reason):
+            case SnapshotFailed(reason=reason, fatal=fatal):
+                if fatal:
+                    text = f"the venue refuses to work with this account: {reason}"
+                    self.context.account.tell(EnterSafeMode(reason=text))
                 self._retry(reason)
             case SymbolReconciled():
                 self._collect(message)
@@ -110,7 +115,11 @@ class ReconcilerActor(LoopActor):
     def _ask(self) -> None:
         self.rounds += 1
         asked = self.context.venue.snapshot(self.context.settings.symbols, self._trades_since())
-        self.pipe_to_self(asked, SnapshotCame, lambda error: SnapshotFailed(str(error) or repr(error)))
+        self.pipe_to_self(
+            asked,
+            SnapshotCame,
+            lambda error: SnapshotFailed(str(error) or repr(error), fatal=isinstance(error, VenueFatal)),
+        )
 
     def _trades_since(self) -> dict[str, int]:
         """Where to look for missed executions: from the last one that we know of, or from the journal's beginning."""
