@@ -4,13 +4,16 @@ After every step: no id twice, no second entry, no stop loosened or taken away, 
 for longer than the deadline. At the end, once the venue behaves: flat, nothing alive, and every cent accounted for.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from functools import wraps
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from model_venue import Fate, ModelVenue, Wire
+from model_venue import Crash, Fate, ModelVenue, Wire
 from rule_makers import BTC, SYMBOL
 from trading_desk import SECOND
 
@@ -27,7 +30,7 @@ from execactor.domain.messages import (
     SubmitProtective,
     VenuePositionSeen,
 )
-from execactor.domain.order import RejectCause, Role
+from execactor.domain.order import OrderIntent, RejectCause, Role
 from execactor.domain.plan import Plan, Target
 from execactor.domain.side import Side
 from execactor.tactics.trade import Effect
@@ -41,6 +44,19 @@ causes = st.sampled_from([RejectCause.OVERLOADED, RejectCause.OTHER, RejectCause
 lots = st.integers(1, 40).map(lambda count: count * STEP)
 
 
+def survives_kills(action: Callable[..., None]) -> Callable[..., None]:
+    """A process that dies while it does this is started again."""
+
+    @wraps(action)
+    def surviving(self: "Trading", **arguments: Any) -> None:
+        try:
+            action(self, **arguments)
+        except Crash:
+            self.start_again()
+
+    return surviving
+
+
 class Trading(RuleBasedStateMachine):
     """One symbol, one decision after another."""
 
@@ -51,6 +67,8 @@ class Trading(RuleBasedStateMachine):
         self.wire.on_step = self.check_requests
         self.plans: dict[str, Plan] = {}
         self.naked_since_ns: int | None = None
+        self.closest: dict[str, Decimal] = {}
+        self.arrivals = 0
 
     # Decisions and people.
 
@@ -60,6 +78,7 @@ class Trading(RuleBasedStateMachine):
         goals=st.integers(0, 2),
         away=st.sampled_from([0, -20, 20]),
     )
+    @survives_kills
     def decide(self, side: Side, count: int, goals: int, away: int) -> None:
         key = f"d{len(self.plans) + 1}"
         price = self.venue.mark + away
@@ -71,7 +90,7 @@ class Trading(RuleBasedStateMachine):
             entry_price=price if away else None,
             stop_price=price - side.sign * 100,
             targets=tuple(Target(price + side.sign * 60 * n, Decimal("0.5")) for n in range(1, goals + 1)),
-            valid_until_ms=0,
+            valid_until_ms=self.wire.now_ns // 1_000_000 + 30_000,
             timestamp_ms=0,
             body_hash=key,
         )
@@ -81,6 +100,7 @@ class Trading(RuleBasedStateMachine):
     @rule(
         side=st.sampled_from(Side), count=st.integers(1, 50), goals=st.integers(0, 2), fills=st.lists(lots, max_size=3)
     )
+    @survives_kills
     def open_a_position(self, side: Side, count: int, goals: int, fills: list[Decimal]) -> None:
         """The quick way into a trade, so that more of them get further."""
         if self.wire.state.plan is None:
@@ -93,12 +113,14 @@ class Trading(RuleBasedStateMachine):
 
     @precondition(lambda self: self.plans)
     @rule(index=indexes)
+    @survives_kills
     def decide_again(self, index: int) -> None:
         plan = list(self.plans.values())[index % len(self.plans)]
         self.wire.feed(PlanReceived(plan=plan, expires_ns=self.wire.now_ns + 30 * SECOND))
 
     @precondition(lambda self: self.wire.state.plan is not None)
     @rule(wish=st.sampled_from(["flat", "flat mode", "pause", "kill"]))
+    @survives_kills
     def intervene(self, wish: str) -> None:
         wire = self.wire
         match wish:
@@ -114,12 +136,14 @@ class Trading(RuleBasedStateMachine):
 
     @precondition(lambda self: self.venue.position == 0 and self.wire.state.hold_stops)
     @rule()
+    @survives_kills
     def confirm_flat(self) -> None:
         self.wire.feed(FlatConfirmed())
 
     # The way to the venue and back.
 
     @rule(picks=st.lists(indexes, min_size=1, max_size=12))
+    @survives_kills
     def go_on(self, picks: list[int]) -> None:
         """Some of what is under way arrives, in any order."""
         for pick in picks:
@@ -141,6 +165,7 @@ class Trading(RuleBasedStateMachine):
 
     @precondition(lambda self: self.wire.submits or self.wire.cancels)
     @rule(index=indexes, fate=st.sampled_from([Fate.LOST, Fate.ANSWER_LOST]))
+    @survives_kills
     def lose_a_request(self, index: int, fate: Fate) -> None:
         wire = self.wire
         if index < len(wire.submits):
@@ -150,6 +175,7 @@ class Trading(RuleBasedStateMachine):
 
     @precondition(lambda self: self.venue.stream)
     @rule(count=st.integers(1, 3))
+    @survives_kills
     def lose_reports(self, count: int) -> None:
         """The private stream was interrupted: a comparison with the venue follows."""
         for _ in range(min(count, len(self.venue.stream))):
@@ -158,12 +184,14 @@ class Trading(RuleBasedStateMachine):
 
     @precondition(lambda self: self.wire.delivered)
     @rule(index=indexes)
+    @survives_kills
     def repeat_a_report(self, index: int) -> None:
         report = self.wire.delivered[-1 - index % len(self.wire.delivered)]
         if not isinstance(report, VenuePositionSeen):
             self.wire.read(report)
 
     @rule(lost=st.integers(1, 3))
+    @survives_kills
     def lose_effects(self, lost: int) -> None:
         """The next requests of the machine never reach the actor that they are for."""
         left = [lost]
@@ -176,7 +204,25 @@ class Trading(RuleBasedStateMachine):
 
         self.wire.loses = loses
 
+    @rule(arrivals=st.integers(0, 2**16 - 1))
+    @survives_kills
+    def be_killed(self, arrivals: int) -> None:
+        self.arrivals = arrivals
+        raise Crash
+
+    @rule(records=st.integers(1, 6), arrivals=st.integers(0, 2**16 - 1))
+    @survives_kills
+    def be_killed_soon(self, records: int, arrivals: int) -> None:
+        """The process dies right after it has written so many records more, in the middle of what it does then."""
+        self.wire.crash_in, self.arrivals = records, arrivals
+
+    def start_again(self) -> None:
+        """A new process with the old journal; of what was under way some still arrives at the venue."""
+        self.naked_since_ns = None
+        self.wire.restart(lambda client_id: self.arrivals >> (sum(client_id.encode()) % 16) & 1 == 1)
+
     @rule()
+    @survives_kills
     def compare_with_the_venue(self) -> None:
         while self.venue.stream:
             self.wire.deliver_report()
@@ -186,21 +232,25 @@ class Trading(RuleBasedStateMachine):
 
     @precondition(lambda self: self.venue.live(Role.ENTRY) or self.venue.matching)
     @rule(index=indexes, quantity=lots)
+    @survives_kills
     def trade(self, index: int, quantity: Decimal) -> None:
         tradable = [*self.venue.matching, *(each.intent.client_id for each in self.venue.live(Role.ENTRY))]
         self.venue.match(tradable[index % len(tradable)], quantity)
 
     @precondition(lambda self: self.venue.matching)
     @rule(index=indexes)
+    @survives_kills
     def run_out_of_book(self, index: int) -> None:
         self.venue.fail(self.venue.matching[index % len(self.venue.matching)])
 
     @rule(change=st.sampled_from([-130, -65, -20, -1, 1, 20, 65, 130]))
+    @survives_kills
     def move(self, change: int) -> None:
         self.wire.mark(self.venue.mark + change)
 
     @precondition(lambda self: self.wire.state.plan is not None and self.venue.position != 0)
     @rule(goal=st.sampled_from(["sl", "break-even", "tp1", "tp2"]), quiet=st.booleans())
+    @survives_kills
     def ride(self, goal: str, quiet: bool) -> None:
         """The market runs to one of the plan's prices, perhaps after a second in which all is well."""
         if quiet:
@@ -213,14 +263,17 @@ class Trading(RuleBasedStateMachine):
         self.wire.mark(entry + plan.side.sign * steps)
 
     @rule(cause=causes)
+    @survives_kills
     def refuse_next(self, cause: RejectCause) -> None:
         self.venue.refuse_next = cause
 
     @rule(ms=st.sampled_from([1, 100, 300, 600, 1_100, 2_500, 6_000]))
+    @survives_kills
     def wait(self, ms: int) -> None:
         self.wire.wait(ms)
 
     @rule()
+    @survives_kills
     def have_a_quiet_second(self) -> None:
         for _ in self.wire.calm(1):
             pass
@@ -235,19 +288,27 @@ class Trading(RuleBasedStateMachine):
                 assert parsed is not None
                 assert parsed.role not in (Role.STOP, Role.TIGHTENED_STOP), "a stop is taken from an open position"
             if isinstance(effect, SubmitProtective) and effect.intent.role in (Role.STOP, Role.TIGHTENED_STOP):
-                plan = self.plans[effect.intent.decision_key]
-                assert plan.stop_price is not None
-                assert effect.intent.trigger_price is not None
-                loosened = (plan.stop_price - effect.intent.trigger_price) * plan.side.sign
-                assert loosened <= 0, "a stop adds risk"
+                self.check_stop(effect.intent)
         self.check_protection()
+
+    def check_stop(self, intent: OrderIntent) -> None:
+        """A base stop stands where the plan says; another one never further away than the closest before."""
+        plan = self.plans[intent.decision_key]
+        assert plan.stop_price is not None
+        assert intent.trigger_price is not None
+        closest = self.closest.get(plan.key, plan.stop_price)
+        if intent.role is Role.STOP:
+            assert intent.trigger_price == plan.stop_price
+            return
+        assert (closest - intent.trigger_price) * plan.side.sign <= 0, "a stop adds risk"
+        self.closest[plan.key] = intent.trigger_price
 
     def check_protection(self) -> None:
         wire, state = self.wire, self.wire.state
         orders = wire.table.orders.values()
         confirmed = any(order.working and order.intent.role is Role.STOP for order in orders)
         evidence = wire.now_ns - state.stop_evidence_ns < EVIDENCE_NS and state.stop_evidence_ns > 0
-        if state.position.flat or confirmed or evidence or state.exit_reason:
+        if state.position.flat or confirmed or evidence or state.exit_reason or not wire.active:
             self.naked_since_ns = None
             return
         self.naked_since_ns = self.naked_since_ns or wire.now_ns
@@ -268,7 +329,7 @@ class Trading(RuleBasedStateMachine):
         if not hasattr(self, "wire"):
             return
         wire = self.wire
-        self.venue.refuse_next = None
+        self.venue.refuse_next, wire.crash_in = None, None
         wire.loses = lambda _effect: False
         wire.feed(FlatRequested(reason="the end"))
         for _ in wire.calm(60):
@@ -286,7 +347,7 @@ class Trading(RuleBasedStateMachine):
 
 
 Trading.TestCase.settings = settings(
-    max_examples=120,
+    max_examples=600,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

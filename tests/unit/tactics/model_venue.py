@@ -14,6 +14,7 @@ import msgspec
 from rule_makers import BTC, SYMBOL
 from trading_desk import MS, SECOND
 
+from execactor.actors.position import restored
 from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
@@ -23,6 +24,10 @@ from execactor.domain.messages import (
     EntryRefused,
     MarkUpdate,
     OrderUpdate,
+    PlanAccepted,
+    PlanEnded,
+    PlanRefused,
+    PlanStarted,
     RequestApproval,
     RequestReconcile,
     SubmitProtective,
@@ -33,10 +38,14 @@ from execactor.domain.order import Facts, OrderEvent, OrderIntent, OrderState, O
 from execactor.domain.order_table import Change, OrderTable
 from execactor.domain.reports import ConditionalReport, ExecutionReport, OrderReport
 from execactor.domain.side import Side
-from execactor.tactics.position import Event, Tick, fresh, next_wake_ns, step
+from execactor.store.journal import JournalRow
+from execactor.store.records import ExecutionBooked, IntentRecorded, OrderChanged, Record
+from execactor.store.recovery import replay
+from execactor.tactics.position import Event, Tick, fresh, next_wake_ns, observe, step
 from execactor.tactics.trade import Effect, TradePolicy, TradeState
 
 TAKER = Decimal("0.0004")
+MOST_ORDERS = 150
 Report = OrderReport | ConditionalReport | ExecutionReport | VenuePositionSeen
 
 
@@ -280,8 +289,15 @@ class Fate(StrEnum):
     ANSWER_LOST = "ANSWER_LOST"
 
 
+class Crash(Exception):
+    """The process is killed; what it had written to the journal is all that is left of it."""
+
+
 class Wire:
-    """The machine, its order table, and everything that is under way between them and the venue."""
+    """The machine, its order table, its journal, and everything that is under way between them and the venue.
+
+    crash_in: the number of records after whose writing the process dies, None to live on.
+    """
 
     def __init__(self, venue: ModelVenue, *, instrument: Instrument = BTC, policy: TradePolicy | None = None) -> None:
         self.venue = venue
@@ -296,6 +312,9 @@ class Wire:
         self.doubts: list[str] = []
         self.delivered: list[Report] = []
         self.reconcile_wanted = False
+        self.active = True
+        self.journal: list[Record] = []
+        self.crash_in: int | None = None
         self.loses: Callable[[Effect], bool] = lambda _effect: False
         self.risk_refuses = False
         self.on_step: Callable[[list[Effect]], None] = lambda _effects: None
@@ -303,10 +322,12 @@ class Wire:
 
     def feed(self, event: Event) -> None:
         """One step of the machine; its requests set out."""
-        self.state, effects = step(self.state, event, self.now_ns)
-        self.wake_ns = next_wake_ns(self.state, self.now_ns)
+        advance = step if self.active else observe
+        self.state, effects = advance(self.state, event, self.now_ns)
+        self.wake_ns = next_wake_ns(self.state, self.now_ns) if self.active else None
         assert self.wake_ns is None or self.wake_ns > self.now_ns, "the next look lies in the past"
         self.effects += effects
+        assert len(self.state.orders) < MOST_ORDERS, f"{MOST_ORDERS} orders for one trade: {[*self.state.orders][-6:]}"
         self.on_step(effects)
         for effect in effects:
             if not self.loses(effect):
@@ -322,12 +343,23 @@ class Wire:
                 self._cancel(client_id)
             case RequestReconcile():
                 self.reconcile_wanted = True
+            case PlanAccepted() | PlanStarted() | PlanEnded() | PlanRefused() | TradeClosed():
+                self._record(effect)
             case _:
                 pass
+
+    def _record(self, record: Record) -> None:
+        self.journal.append(record)
+        if self.crash_in is not None:
+            self.crash_in -= 1
+            if self.crash_in <= 0:
+                self.crash_in = None
+                raise Crash
 
     def _submit(self, intent: OrderIntent) -> None:
         known = self.table.orders.get(intent.client_id)
         if known is None:
+            self._record(IntentRecorded(intent=intent, epoch=0))
             self.table.add(intent)
             known = self.table.apply(intent.client_id, OrderEvent.SENT, now_ns=self.now_ns).order
             self.submits.append(intent)
@@ -415,8 +447,15 @@ class Wire:
             self._apply(client_id, OrderEvent.EXPIRED, Facts(reason="gone"))
 
     def reconcile(self) -> None:
-        """Compare orders, trades and the position with the venue's."""
+        """Compare orders, trades and the position with the venue's; after a restart the machine acts from then on."""
         self.reconcile_wanted = False
+        self._compare_orders()
+        if not self.active:
+            self.active = True
+            self.feed(EngineStateChanged(state=EngineState.RUNNING, epoch=0, reason=""))
+            self.feed(Tick())
+
+    def _compare_orders(self) -> None:
         for order in self.venue.live():
             if order.intent.client_id in self.table.orders:
                 self.read(self.venue.status(order))
@@ -460,7 +499,32 @@ class Wire:
         """As OrderActor publishes: what was ignored is told again only when the venue has shown the order."""
         if change.ignored is not None and change.execution is None and not change.order.verified:
             return
+        if change.execution is not None:
+            self._record(ExecutionBooked(client_id=change.order.client_id, execution=change.execution))
+        if change.ignored is None or change.execution is not None:
+            self._record(OrderChanged(order=change.order))
         self.feed(OrderUpdate(order=change.order, execution=change.execution))
+
+    # Restarts.
+
+    def restart(self, arrives: Callable[[str], bool]) -> None:
+        """Start again from the journal. arrives: whether a request that was under way still reaches the venue."""
+        for intent in self.submits:
+            if arrives(intent.client_id):
+                self.venue.submit(intent)
+        for client_id in self.cancels:
+            if arrives(client_id):
+                self.venue.cancel(client_id)
+        self.submits, self.cancels, self.answers, self.doubts = [], [], [], []
+        self.venue.stream.clear()
+        rows = [JournalRow(seq, seq, "", "", record) for seq, record in enumerate(self.journal, start=1)]
+        history = replay(rows).symbol(SYMBOL)
+        self.table = OrderTable(history.orders.values(), history.booked)
+        empty = fresh(self.state.instrument, self.state.policy, self.state.prefix)
+        self.state = restored(empty, history, self.now_ns, self.now_ns)
+        self.active, self.wake_ns = False, None
+        self.reconcile_wanted = True
+        self.loses = lambda _effect: False
 
     # Time, and a venue that behaves.
 
@@ -518,4 +582,5 @@ class Wire:
 
     @property
     def trades_closed(self) -> list[TradeClosed]:
-        return [effect for effect in self.effects if isinstance(effect, TradeClosed)]
+        """As the journal has them, which survives restarts."""
+        return [record for record in self.journal if isinstance(record, TradeClosed)]
