@@ -31,7 +31,7 @@ ticks = st.integers(1, 2_000_000).map(lambda count: Decimal(count) * BTC.tick_si
 commissions = st.integers(-1_000, 10_000).map(lambda count: Decimal(count).scaleb(-8))
 
 
-@given(prefix=prefixes, given_id=given_ids, role=st.sampled_from(Role), attempt=st.integers(1, 999))
+@given(prefix=prefixes, given_id=given_ids, role=st.sampled_from(Role), attempt=st.integers(1, 99_999))
 @settings(max_examples=300)
 def test_an_id_is_derivable_short_and_tells_its_parts(
     prefix: str, given_id: str | None, role: Role, attempt: int
@@ -44,7 +44,7 @@ def test_an_id_is_derivable_short_and_tells_its_parts(
     assert parse(prefix, made) == ParsedId(role, key, attempt)
 
 
-orders = st.tuples(given_ids, st.sampled_from(Role), st.integers(1, 999))
+orders = st.tuples(given_ids, st.sampled_from(Role), st.integers(1, 99_999))
 
 
 @given(first=orders, second=orders)

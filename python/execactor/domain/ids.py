@@ -14,7 +14,7 @@ from execactor.domain.order import Role
 
 MAX_LENGTH = 36
 _LONGEST_ROLE = max(len(role) for role in Role)
-_ATTEMPT_ROOM = len("_a999")
+_ATTEMPT_ROOM = len("_a99999")
 _MAX_PREFIX = 8
 MAX_KEY_LENGTH = MAX_LENGTH - _MAX_PREFIX - _LONGEST_ROLE - 2 - _ATTEMPT_ROOM
 _KEY = re.compile(rf"[.A-Z:/a-z0-9_-]{{1,{MAX_KEY_LENGTH}}}")
@@ -52,7 +52,7 @@ def client_order_id(prefix: str, role: Role, key: str, attempt: int = 1) -> str:
     """The id of the `attempt`-th order of `role` for the decision `key`.
 
     Raises ValueError when it would not fit, which cannot happen for a valid prefix, a key of `decision_key` and an
-    attempt below 1000.
+    attempt below 100,000.
     """
     suffix = f"_a{attempt}" if attempt > 1 else ""
     made = f"{prefix}_{role}_{key}{suffix}"

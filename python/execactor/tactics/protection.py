@@ -11,6 +11,7 @@ import msgspec
 from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode, RequestReconcile
 from execactor.domain.order import Order, OrderState, OrderType, RejectCause, Role
 from execactor.domain.side import Side
+from execactor.tactics.targets import split
 from execactor.tactics.trade import Effect, TradeState, asking, hanging, intent_of
 
 
@@ -51,7 +52,7 @@ def tighten(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
         position.closing_side,
         OrderType.STOP_MARKET,
         now_ns=now_ns,
-        quantity=abs(position.quantity),
+        quantity=state.instrument.market_chunks(abs(position.quantity))[0],
         trigger_price=_break_even_price(state, stops),
     )
     state, effect = asking(state, intent, now_ns)
@@ -180,5 +181,7 @@ def on_stop_refused(state: TradeState, order: Order, now_ns: int) -> tuple[Trade
 
 
 def _first_target_done(state: TradeState) -> bool:
-    firsts = state.of(Role.TAKE_PROFIT_1)
-    return any(order.state is OrderState.FILLED for order in firsts)
+    """Whether it was reached once: what the entry fills afterwards does not loosen the stop again."""
+    size = split(state).get(Role.TAKE_PROFIT_1)
+    reached = size is not None and state.filled(Role.TAKE_PROFIT_1) >= size
+    return reached or bool(state.of(Role.TIGHTENED_STOP))

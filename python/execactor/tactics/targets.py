@@ -53,6 +53,8 @@ def _keep(state: TradeState, plan: Plan, role: Role, size: Decimal, now_ns: int)
     wanted = min(size - state.filled(role), abs(state.position.quantity))
     if wanted <= 0:
         return state, []
+    # Once triggered it is a MARKET order: what the venue does not take at once follows when this part has filled.
+    wanted = state.instrument.market_chunks(wanted)[0]
     living = [order for order in orders if order.live]
     if living:
         wrong = [order for order in living if _outgrown(order, wanted)]

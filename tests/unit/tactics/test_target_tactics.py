@@ -255,3 +255,24 @@ def test_a_coarse_step_is_kept() -> None:
     assert sizes(desk) == {"capi_tp1_d1": "0.02", "capi_tp2_d1": "0.04"}
     assert alerts(desk.requests) == []
     assert reconciles(desk.requests) == []
+
+
+def test_a_target_beyond_the_venues_largest_market_order_is_taken_in_parts() -> None:
+    desk = Desk(instrument=instrument(market_max_quantity="0.010"))
+    desk.enter(plan(quantity=dec("0.050")))
+    desk.fill("capi_entry_d1", "0.050")
+    desk.ack("capi_sl_d1")
+    desk.wait(250)
+    assert sizes(desk) == {"capi_tp1_d1": "0.010", "capi_tp2_d1": "0.010"}
+    for name in ("capi_tp1_d1", "capi_tp2_d1"):
+        desk.ack(name)
+    desk.wait(2_000)
+    assert not cancels(desk.requests), "a part that is as large as it can be is left alone"
+    desk.fill("capi_tp1_d1", "0.010")
+    assert sizes(desk)["capi_tp1_d1_a2"] == "0.010"
+    assert not [name for name in asked(desk.requests) if "_slt_" in name], "the first target is not done yet"
+    desk.ack("capi_tp1_d1_a2")
+    desk.fill("capi_tp1_d1_a2", "0.010")
+    desk.ack("capi_tp1_d1_a3")
+    desk.fill("capi_tp1_d1_a3", "0.005")
+    assert [name for name in asked(desk.requests) if "_slt_" in name] == ["capi_slt_d1"]
