@@ -78,6 +78,19 @@ async def test_what_an_open_position_forbids_to_change_does_not_keep_the_engine_
     await connect(bench)
 
 
+@pytest.mark.parametrize("path", [MODE, LEVERAGE, MARGIN])
+async def test_a_setting_that_is_refused_for_another_reason_needs_a_person(path: str) -> None:
+    bench = Bench(leverage=9, margin_type=MarginType.CROSSED)
+    bench.venue.answers |= {
+        f"GET {MODE}": json({"dualSidePosition": path == MODE}),
+        f"POST {MARGIN}": json({"code": 200}),
+        f"POST {LEVERAGE}": json({"leverage": 9}),
+    }
+    bench.venue.answers[f"POST {path}"] = refusal(400, -4531, "sync first")
+    with pytest.raises(VenueFatal, match="-4531"):
+        await connect(bench)
+
+
 async def test_a_leverage_that_the_symbol_does_not_allow_is_a_setting_to_correct() -> None:
     bench = Bench(leverage=125)
     bench.venue.answers[f"POST {LEVERAGE}"] = refusal(400, -4028, "Leverage 125 is not valid")

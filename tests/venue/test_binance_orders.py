@@ -294,6 +294,29 @@ async def test_a_key_revoked_in_mid_session_gives_the_connection_up() -> None:
     assert "-2015" in result.reason
 
 
+async def test_an_answer_to_nobody_is_counted_and_ends_nothing() -> None:
+    bench = Bench()
+    await bench.connect()
+    future = bench.adapter.submit(entry(), allowed)
+    bench.venue.orders.tell({"id": 4711, "status": 200, "result": order_object()})
+    bench.venue.orders.tell({"id": "text", "status": 200, "result": order_object()})
+    assert not future.done()
+    assert bench.adapter.counts["answers to nobody"] == 2
+
+
+async def test_of_many_requests_without_an_answer_the_newest_thousand_are_still_awaited() -> None:
+    bench = Bench()
+    await bench.connect()
+    for n in range(11):
+        for m in range(100):
+            bench.adapter.cancel(OrderRef(symbol="BTCUSDT", client_id=f"capi_entry_{n}_{m}"))
+        await bench.pass_time(10 * SECOND, step_ns=SECOND)
+    assert bench.adapter.counts["no answer in time"] == 1_100
+    for request in (99, 100):
+        reply(bench, refusal(400, -2011), request=request)
+    assert (bench.adapter.counts["answers to nobody"], bench.adapter.counts["late answers"]) == (1, 1)
+
+
 async def test_answers_may_come_in_any_order() -> None:
     bench = Bench()
     await bench.connect()

@@ -31,7 +31,7 @@ PASSING = [
     pytest.param(refusal(400, -1001, "Internal error; unable to process your request."), id="-1001"),
     pytest.param(refusal(400, -1007, "Timeout waiting for response from backend server."), id="-1007"),
     pytest.param(refusal(408, 0), id="408"),
-    pytest.param(refusal(502, 0, "Bad gateway"), id="502"),
+    pytest.param(HttpResponse(502, {}, b"<html>Bad gateway</html>"), id="502 of something before the venue"),
     pytest.param(NotSent("connection refused"), id="connection refused"),
     pytest.param(AnswerLost("timeout"), id="no answer in time"),
 ]
@@ -204,6 +204,71 @@ class TestClock:
         bench.venue.answers[QUERY] = [refusal(400, -1021), json(order_object())]
         assert isinstance(await bench.finish(bench.adapter.query(ORDER)), OrderReport)
         assert bench.adapter.clock_offset_ms() == pytest.approx(3_000, abs=1)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            pytest.param(AnswerLost("timeout"), id="no answer"),
+            pytest.param(refusal(503, 0, "Service Unavailable."), id="failed"),
+            pytest.param(json({"serverTime": "soon"}), id="unreadable"),
+            pytest.param(refusal(429, -1003, "Too many requests", retry_after="9"), id="too many requests"),
+        ],
+    )
+    async def test_without_a_measurement_there_is_no_connection_and_no_second_sending(self, answer: Any) -> None:
+        bench = Bench()
+        working = bench.venue.answers["GET /fapi/v1/time"]
+        bench.venue.answers["GET /fapi/v1/time"] = answer
+        with pytest.raises(RetryLater):
+            await bench.finish(bench.connect())
+        await bench.pass_time(10 * SECOND)
+        bench.venue.answers["GET /fapi/v1/time"] = working
+        await bench.connect()
+        bench.venue.answers["GET /fapi/v1/time"] = answer
+        future = bench.adapter.submit(entry(), allowed)
+        link = bench.venue.orders
+        link.tell({"id": link.sent[0]["id"], "status": 400, "error": {"code": -1021, "msg": "outside of recvWindow"}})
+        result = await bench.finish(future)
+        assert isinstance(result, Rejected)
+        assert (result.code, result.retryable) == (-1021, True)
+        assert len(link.sent) == 1
+
+    async def test_a_measurement_that_fails_later_leaves_the_last_one_and_is_made_again(self) -> None:
+        bench = await connected()
+        working = bench.venue.answers["GET /fapi/v1/time"]
+        bench.venue.ahead_ms = 250
+        bench.venue.answers["GET /fapi/v1/time"] = AnswerLost("timeout")
+        await bench.pass_time(61 * SECOND, step_ns=20 * MS)
+        assert bench.adapter.clock_offset_ms() == pytest.approx(0, abs=1)
+        bench.venue.answers["GET /fapi/v1/time"] = working
+        await bench.pass_time(61 * SECOND, step_ns=SECOND)
+        assert bench.adapter.clock_offset_ms() == pytest.approx(250, abs=1)
+
+    async def test_closing_during_the_measurement_before_a_second_sending_ends_the_order_as_refused(self) -> None:
+        bench = await connected()
+        never: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+        bench.venue.answers["GET /fapi/v1/time"] = never
+        future = bench.adapter.submit(entry(), allowed)
+        link = bench.venue.orders
+        link.tell({"id": link.sent[0]["id"], "status": 400, "error": {"code": -1021, "msg": "outside of recvWindow"}})
+        await settle()
+        await bench.adapter.close()
+        assert isinstance(await future, Rejected)
+
+
+class TestReadsThatAreRefused:
+    async def test_trades(self) -> None:
+        bench = await connected()
+        for answer, error in ((refusal(401, -2015), VenueFatal), (json({"no": "list"}), RetryLater)):
+            bench.venue.answers["GET /fapi/v1/userTrades"] = answer
+            with pytest.raises(error):
+                await bench.adapter.recent_trades("BTCUSDT", bench.clock.now_ns() // MS)
+
+    async def test_the_rules_of_the_symbols(self) -> None:
+        bench = await connected()
+        for answer, error in ((refusal(403, 0, "Forbidden"), VenueFatal), (json({"symbols": 1}), RetryLater)):
+            bench.venue.answers["GET /fapi/v1/exchangeInfo"] = answer
+            with pytest.raises(error):
+                await bench.adapter.instruments()
 
 
 class TestWrites:

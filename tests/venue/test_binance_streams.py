@@ -6,6 +6,7 @@ from scripted_venue import MS, SECOND, START_NS, Bench, ScriptedLink, json, refu
 from execactor.domain.errors import RetryLater, VenueFatal
 from execactor.domain.reports import AccountReport, PrivateStreamLost, PrivateStreamRestored, UnreadableFrame
 from execactor.venues.binance_usdm.market_stream import STREAMS_PER_CONNECTION
+from execactor.venues.transport import AnswerLost, HttpResponse
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -111,6 +112,36 @@ class TestPrivateStream:
         bench.venue.private.deliver(b'{"e":"ORDER_TRADE_UPDATE","E":17')
         bench.venue.private.tell(DEPOSIT)
         assert kinds(bench) == [UnreadableFrame, AccountReport]
+
+    @pytest.mark.parametrize(
+        ("answer", "error"),
+        [
+            pytest.param(refusal(401, -2015, "Invalid API-key"), VenueFatal, id="refused"),
+            pytest.param(refusal(503, 0, "Service Unavailable."), RetryLater, id="failed"),
+            pytest.param(json({"key": 1}), RetryLater, id="unreadable"),
+        ],
+    )
+    async def test_without_a_key_there_is_no_connection(self, answer: HttpResponse, error: type[Exception]) -> None:
+        bench = Bench()
+        bench.venue.answers[f"POST {KEY}"] = answer
+        with pytest.raises(error):
+            await bench.connect()
+        assert len(bench.venue.of(f"POST {KEY}")) == 1
+        assert not bench.venue.open_links("/")
+
+    @pytest.mark.parametrize("failure", [AnswerLost("gone"), refusal(503, 0, "Service Unavailable.")])
+    async def test_a_key_that_cannot_be_given_back_is_no_obstacle_to_closing(self, failure: object) -> None:
+        bench = await connected()
+        bench.venue.answers[f"DELETE {KEY}"] = failure  # type: ignore[assignment]
+        await bench.adapter.close()
+        assert bench.adapter.counts["listen keys not given back"] == 1
+
+    async def test_a_renewal_without_an_answer_is_tried_again(self) -> None:
+        bench = await connected()
+        bench.venue.answers[f"PUT {KEY}"] = [AnswerLost("gone"), json({})]
+        await bench.pass_time(27 * MINUTE, step_ns=10 * SECOND)
+        assert len(bench.venue.of(f"PUT {KEY}")) == 2
+        assert bench.events == []
 
     async def test_closing_ends_it_and_gives_the_key_back(self) -> None:
         bench = await connected()

@@ -7,7 +7,7 @@ import pickle
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from execactor.venues.binance_usdm.encode import query_string
@@ -65,6 +65,8 @@ def test_D1_golden_signature(secret: str, payload: str, signature: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=200), st.binary(max_size=600))
+@example("s" * 64, b"as long as a block of the hash")
+@example("s" * 65, b"longer than a block of the hash")
 def test_D1_a_signature_is_the_hmac_of_the_standard_library_for_secrets_of_any_length(
     secret: str, payload: bytes
 ) -> None:
@@ -92,6 +94,13 @@ def test_a_secret_never_shows() -> None:
         assert "hidden" not in shown
     with pytest.raises(TypeError, match="not copied"):
         pickle.dumps(secret)
+
+
+def test_equal_secrets_are_equal_and_nothing_else_equals_one() -> None:
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
 
 
 @pytest.mark.parametrize("value", ["", " padded", "newline\n"])
