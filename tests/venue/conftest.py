@@ -1,8 +1,10 @@
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 import uvloop
+
+from execactor.venues.transport import LiveTransport
 
 
 def pytest_asyncio_loop_factories(
@@ -12,3 +14,10 @@ def pytest_asyncio_loop_factories(
     if getattr(item.module, "BOTH_LOOPS", False):
         return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[LiveTransport]:
+    made = LiveTransport()
+    yield made
+    await made.close()
