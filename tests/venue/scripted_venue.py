@@ -276,6 +276,11 @@ def order_object(client_id: str = "capi_entry_k1", **changes: Any) -> dict[str, 
     } | changes
 
 
+def sorted_payload(params: Mapping[str, str | int]) -> bytes:
+    """What the WebSocket API signs, written plainly: all parameters in alphabetical order (fact sheet section 6)."""
+    return "&".join(f"{name}={params[name]}" for name in sorted(params)).encode()
+
+
 def allowed() -> str | None:
     return None
 

@@ -10,7 +10,7 @@ from scripted_venue import entry, stop
 from shared_data import document
 
 from execactor.domain.order import OrderType, Role, Side, TimeInForce
-from execactor.venues.binance_usdm.encode import cancel, place, plain, sorted_payload
+from execactor.venues.binance_usdm.encode import cancel, place, plain
 from execactor.venues.port import OrderRef
 
 COMMON = {"selfTradePreventionMode": "EXPIRE_MAKER", "symbol": "BTCUSDT"}
@@ -197,7 +197,3 @@ def test_a_number_is_never_sent_with_an_exponent_and_never_changed(value: Decima
     for shown in (plain(value), plain(value.normalize())):
         assert "e" not in shown.lower()
         assert Decimal(shown) == value
-
-
-def test_the_payload_of_the_websocket_api_is_sorted() -> None:
-    assert sorted_payload({"timestamp": 5, "apiKey": "k", "symbol": "X"}) == b"apiKey=k&symbol=X&timestamp=5"

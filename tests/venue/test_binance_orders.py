@@ -17,6 +17,7 @@ from scripted_venue import (
     refusal,
     reply,
     settle,
+    sorted_payload,
     stop,
     submit,
 )
@@ -29,7 +30,6 @@ from execactor.domain.reports import (
     Rejected,
     Unknown,
 )
-from execactor.venues.binance_usdm.encode import sorted_payload
 from execactor.venues.port import OrderRef
 from execactor.venues.signing import HmacSigner, Secret
 from execactor.venues.transport import AnswerLost, HttpResponse, NotSent

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_venue import entry, stop
+from scripted_venue import entry, sorted_payload, stop
 
 from execactor.domain.order import OrderIntent, OrderType, Role, Side, TimeInForce
-from execactor.venues.binance_usdm.encode import Call, cancel, place, sorted_payload
+from execactor.venues.binance_usdm.encode import Call, cancel, place
 from execactor.venues.binance_usdm.ws_request import SignedRequests
 from execactor.venues.port import OrderRef
 from execactor.venues.signing import HmacSigner, Secret
@@ -81,6 +81,32 @@ def test_an_api_key_of_any_characters_is_sent_as_it_is(api_key: str) -> None:
     requests = SignedRequests(api_key, SIGNER, 2_000)
     for _ in range(2):
         check(requests, api_key, 7, place(entry()))
+
+
+def test_a_request_of_the_documented_shape_has_the_documented_signature() -> None:
+    """Vector W1 of the spot fact sheet, whose WebSocket API signs alike."""
+    api_key = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
+    signer = HmacSigner(Secret("NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"))
+    params: dict[str, str | int] = {
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "price": "52000.00",
+        "quantity": "0.01000000",
+    }
+    frame = SignedRequests(api_key, signer, 100).frame(1, "order.place", params, 1645423376532)
+    assert msgspec.json.decode(frame) == {
+        "id": 1,
+        "method": "order.place",
+        "params": params
+        | {
+            "apiKey": api_key,
+            "recvWindow": 100,
+            "timestamp": 1645423376532,
+            "signature": "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24",
+        },
+    }
 
 
 def test_two_kinds_of_orders_never_share_a_template() -> None:

@@ -91,7 +91,7 @@ class Venue(Protocol):
     `submit` and `cancel` hand the bytes to the socket before they return whenever no rate limit makes them wait, so
     that the caller can stamp the time; the future carries the answer. They never raise for what the venue or the
     network does: such outcomes are values (Rejected, NotFound, Unknown). A write is never repeated by the adapter
-    unless the first one certainly had no effect.
+    unless the first one certainly had no effect; a read that failed is put again before it counts as failed.
 
     Raises VenueFatal from connect/snapshot when key, permission or account mode are unusable, RetryLater when the venue
     cannot be reached now.

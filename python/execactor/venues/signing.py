@@ -38,8 +38,8 @@ class Secret:
 class HmacSigner:
     """hex(HMAC-SHA256(secret, payload)), as Binance signs (fact sheet section 2).
 
-    Both halves of RFC 2104 are keyed once and copied for each request: 1.0 µs, while copying an `hmac.HMAC` costs 1.9
-    and keying one anew 2.5 (Python 3.11, 300 bytes).
+    Both halves of RFC 2104 are keyed once and copied for each request: two thirds of the time that copying an
+    `hmac.HMAC` takes, half of what keying one anew takes.
     """
 
     __slots__ = ("_inner", "_outer")

@@ -81,11 +81,6 @@ def query_string(params: Mapping[str, str | int]) -> str:
     return urlencode(params, quote_via=quote, safe="")
 
 
-def sorted_payload(params: Mapping[str, str | int]) -> bytes:
-    """What the WebSocket API signs: all parameters in alphabetical order."""
-    return "&".join([f"{name}={params[name]}" for name in sorted(params)]).encode()
-
-
 def _regular(intent: OrderIntent) -> Params:
     final_answer = intent.type is OrderType.MARKET or intent.time_in_force is TimeInForce.IOC
     params: Params = {

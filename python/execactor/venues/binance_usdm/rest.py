@@ -97,20 +97,20 @@ class Rest:
         have to wait for longer than that.
         """
 
-        async def ask() -> bytes:
+        async def once() -> bytes:
             return await self._paced(verb, path, params or {}, weight=weight, security=security, urgent=urgent)
 
-        async def settle() -> bytes:
-            return await (self._read(ask) if verb == "GET" else ask())
+        async def ask() -> bytes:
+            return await (self._read(once) if verb == "GET" else once())
 
         try:
             try:
-                return await settle()
+                return await ask()
             except Refusal as refusal:
                 if refusal.rule.reaction is not Reaction.RESEND:
                     raise
                 await self.measure_clock(samples=1)
-                return await settle()
+                return await ask()
         except (NotSent, AnswerLost) as error:
             raise RetryLater(str(error)) from None
 
