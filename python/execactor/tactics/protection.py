@@ -29,7 +29,11 @@ def protect(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
 
 
 def tighten(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
-    """After the first target: a second stop at the entry price, beside the base stop."""
+    """After the first target: a second stop at the entry price, beside the base stop.
+
+    What the entry fills later, what is told late of it, and what is beyond the venue's largest market order gets one
+    of its own.
+    """
     plan, position = state.plan, state.position
     if position.flat or plan is None or plan.stop_price is None or state.exit_reason:
         return state, []
@@ -38,7 +42,8 @@ def tighten(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     stops = state.of(Role.TIGHTENED_STOP)
     if hanging(state, stops, now_ns):
         return msgspec.structs.replace(state, exit_reason="the tightened stop hangs while triggering"), []
-    if any(order.live for order in stops):
+    unguarded = abs(position.quantity) - sum(_remaining(order) for order in stops if not order.settled)
+    if unguarded <= 0:
         return state, []
     if stops and stops[-1].cause is RejectCause.WOULD_TRIGGER:
         return msgspec.structs.replace(state, exit_reason="the price is back at the entry after the first target"), []
@@ -52,11 +57,16 @@ def tighten(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
         position.closing_side,
         OrderType.STOP_MARKET,
         now_ns=now_ns,
-        quantity=state.instrument.market_chunks(abs(position.quantity))[0],
+        quantity=state.instrument.market_chunks(unguarded)[0],
         trigger_price=_break_even_price(state, stops),
     )
     state, effect = asking(state, intent, now_ns)
     return state, [effect]
+
+
+def _remaining(order: Order) -> Decimal:
+    assert order.intent.quantity is not None, "a tightened stop has a quantity"
+    return order.intent.quantity - order.filled
 
 
 def _break_even_price(state: TradeState, earlier: list[Order]) -> Decimal:
@@ -80,11 +90,12 @@ def verified(state: TradeState) -> bool:
 def _open(state: TradeState) -> bool:
     """Whether there is something to protect.
 
-    The venue states the position before it reports the execution, whose event may get lost: a base stop closes
-    whatever is open, so it need not wait for the quantity.
+    The venue states the position, or that the entry has filled, before it reports the execution, whose event may get
+    lost: a base stop closes whatever is open, so it need not wait for the quantity.
     """
-    stated = bool(state.venue_quantity) and not state.opened_ns and bool(state.of(Role.ENTRY))
-    return not state.position.flat or stated
+    entries = state.of(Role.ENTRY)
+    told = any(order.venue_filled for order in entries) or (bool(entries) and bool(state.venue_quantity))
+    return not state.position.flat or (told and not state.opened_ns)
 
 
 def _fresh_evidence(state: TradeState, now_ns: int) -> bool:

@@ -24,9 +24,7 @@ def test_a_tightened_stop_never_stands_further_away_than_the_one_before(side: Si
     desk.fill("capi_tp1_d1")
     assert desk.intent("capi_slt_d1").trigger_price == better
     desk.ack("capi_slt_d1")
-    desk.fill("capi_entry_d1", "0.02", worse)
-    desk.triggered("capi_slt_d1")
-    assert asked(desk.fill("capi_slt_d1"))[0] == "capi_slt_d1_a2"
+    assert "capi_slt_d1_a2" in asked(desk.fill("capi_entry_d1", "0.02", worse))
     assert desk.intent("capi_slt_d1_a2").trigger_price == better
 
 
@@ -64,3 +62,39 @@ def test_but_no_longer_than_fills_may_pause() -> None:
     desk.filled_status("capi_entry_d1", "0.05")
     assert targets(desk.wait(300)) == ["capi_tp1_d1", "capi_tp2_d1"]
     assert desk.intent("capi_tp1_d1").quantity == dec("0.01")
+
+
+@pytest.mark.parametrize("side", Side)
+def test_an_entry_that_the_venue_says_has_filled_is_protected_before_its_executions_come(side: Side) -> None:
+    desk = Desk()
+    desk.enter(plan(side=side))
+    assert asked(desk.filled_status("capi_entry_d1", "0.05")) == ["capi_sl_d1"]
+    desk.ack("capi_sl_d1")
+    assert "capi_sl_d1_a2" not in asked(desk.fill("capi_entry_d1", "0.05"))
+
+
+def test_what_an_entry_fills_after_the_first_target_gets_a_tightened_stop_of_its_own() -> None:
+    desk = Desk()
+    desk.enter()
+    desk.fill("capi_entry_d1", "0.02")
+    desk.wait(300)
+    for client_id in desk.live:
+        desk.ack(client_id)
+    desk.fill("capi_tp1_d1")
+    desk.ack("capi_slt_d1")
+    assert "capi_slt_d1_a2" in asked(desk.fill("capi_entry_d1", "0.02"))
+    assert [desk.intent(name).quantity for name in ("capi_slt_d1", "capi_slt_d1_a2")] == [dec("0.01"), dec("0.02")]
+    desk.ack("capi_slt_d1_a2")
+    assert [name for name in asked(desk.wait(3_000)) if "_slt_" in name] == []
+
+
+def test_a_tightened_stop_whose_executions_are_on_their_way_has_no_successor() -> None:
+    desk = Desk()
+    desk.open()
+    desk.fill("capi_tp1_d1")
+    desk.ack("capi_slt_d1")
+    desk.triggered("capi_slt_d1")
+    desk.filled_status("capi_slt_d1", "0.025")
+    assert [name for name in asked(desk.wait(900)) if "_slt_" in name] == []
+    desk.fill("capi_slt_d1")
+    assert desk.quantity == dec(0)

@@ -275,4 +275,5 @@ def test_a_target_beyond_the_venues_largest_market_order_is_taken_in_parts() -> 
     desk.fill("capi_tp1_d1_a2", "0.010")
     desk.ack("capi_tp1_d1_a3")
     desk.fill("capi_tp1_d1_a3", "0.005")
-    assert [name for name in asked(desk.requests) if "_slt_" in name] == ["capi_slt_d1"]
+    stops = [name for name in asked(desk.requests) if "_slt_" in name]
+    assert [desk.intent(name).quantity for name in stops] == [dec("0.010"), dec("0.010"), dec("0.005")]
