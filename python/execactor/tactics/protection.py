@@ -167,9 +167,11 @@ def _another_stop_is_due(state: TradeState, stops: list[Order], now_ns: int) -> 
     ended = [order for order in stops if not order.live]
     if ended and ended[-1].cause is RejectCause.WOULD_TRIGGER:
         return False
+    if not state.backoff_over(ended, now_ns):
+        return False
     living = [order for order in stops if order.live]
     if not living:
-        return state.backoff_over(ended, now_ns)
+        return True
     last_asked = max(state.asked_ns.get(order.client_id, 0) for order in living)
     if any(order.triggered for order in living):
         return False

@@ -125,6 +125,24 @@ def test_a_refused_stop_is_asked_for_again_after_a_growing_pause() -> None:
     assert asked(desk.tick(100)) == ["capi_sl_d1_a3"]
 
 
+def test_the_refused_successor_of_a_stop_without_an_answer_is_repeated_after_a_pause_only() -> None:
+    desk = entered(Desk(policy=TradePolicy(stop_deadline_ns=60 * SECOND)))
+    desk.wait(600)
+    assert asked(desk.refuse("capi_sl_d1_a2", RejectCause.OVERLOADED, retryable=True)) == []
+    assert asked(desk.tick(199)) == []
+    assert asked(desk.tick(1)) == ["capi_sl_d1_a3"]
+
+
+def test_the_refused_successor_of_a_stop_that_was_never_shown_likewise() -> None:
+    desk = entered()
+    desk.ack("capi_sl_d1", verified=False)
+    desk.wait(5_900)
+    assert "capi_sl_d1_a2" in desk.live
+    assert asked(desk.refuse("capi_sl_d1_a2", RejectCause.OTHER)) == []
+    assert asked(desk.tick(199)) == []
+    assert asked(desk.tick(1)) == ["capi_sl_d1_a3"]
+
+
 def test_a_stop_that_the_venue_acknowledged_and_never_showed_gets_a_second_one_after_five_seconds() -> None:
     desk = entered()
     desk.ack("capi_sl_d1", verified=False)
