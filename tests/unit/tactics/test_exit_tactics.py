@@ -138,6 +138,7 @@ def test_a_refused_exit_is_repeated_with_growing_pauses_of_at_most_two_seconds()
             assert desk.now_ns - made_ns[-1] < 3 * SECOND
     pauses = [later - earlier for earlier, later in pairwise([*made_ns, desk.now_ns])]
     assert [round(pause / 1e8) for pause in pauses] == [2, 4, 8, 16, 20, 20, 20]
+    assert {desk.intent(name).type for name in exits(desk)} == {OrderType.MARKET}
 
 
 @pytest.mark.parametrize("cause", [RejectCause.REDUCE_ONLY, RejectCause.NO_POSITION])

@@ -7,7 +7,7 @@ import pytest
 from rule_makers import dec
 from trading_desk import SECOND, Desk, alerts, asked, cancels, plan, reconciles
 
-from execactor.domain.messages import EnterSafeMode, SubmitProtective
+from execactor.domain.messages import EnterSafeMode, SubmitProtective, VenuePositionSeen
 from execactor.domain.order import OrderType, RejectCause, Role
 from execactor.domain.side import Side
 from execactor.tactics.trade import Phase, TradePolicy
@@ -111,8 +111,8 @@ def test_the_deadline_counts_from_the_first_fill_whatever_is_tried_meanwhile() -
 
 def test_a_stop_without_an_answer_gets_a_successor_after_half_a_second() -> None:
     desk = entered()
-    assert "capi_sl_d1_a2" not in asked(desk.wait(499))
-    assert "capi_sl_d1_a2" in asked(desk.wait(201))
+    assert asked(desk.tick(499)) == []
+    assert asked(desk.tick(1)) == ["capi_sl_d1_a2"]
 
 
 def test_a_refused_stop_is_asked_for_again_after_a_growing_pause() -> None:
@@ -146,8 +146,9 @@ def test_the_refused_successor_of_a_stop_that_was_never_shown_likewise() -> None
 def test_a_stop_that_the_venue_acknowledged_and_never_showed_gets_a_second_one_after_five_seconds() -> None:
     desk = entered()
     desk.ack("capi_sl_d1", verified=False)
-    assert [name for name in asked(desk.wait(4_900)) if "_sl_" in name] == []
-    effects = desk.wait(1_100)
+    desk.wait(4_000)
+    assert [name for name in asked(desk.tick(999)) if "_sl_" in name] == []
+    effects = desk.tick(1)
     assert [name for name in asked(effects) if "_sl_" in name] == ["capi_sl_d1_a2"]
     assert "STOP_UNVERIFIED" in alerts(effects)
     assert desk.state.phase is Phase.IN_POSITION
@@ -182,6 +183,11 @@ def test_the_refusal_because_there_is_no_position_asks_for_a_comparison() -> Non
     desk = entered()
     effects = desk.refuse("capi_sl_d1", RejectCause.NO_POSITION)
     assert reconciles(effects) == ["BTCUSDT: the venue says that there is no position"]
+
+
+def test_the_refusal_of_another_order_tells_nothing_of_the_stop() -> None:
+    desk = protected()
+    assert reconciles(desk.refuse("capi_tp1_d1", RejectCause.NO_POSITION)) == []
 
 
 def test_a_stop_that_would_trigger_at_once_means_out_at_market() -> None:
@@ -248,6 +254,7 @@ def test_a_verified_stop_gets_three_seconds_to_close_the_position() -> None:
     desk.mark(89_700)
     assert asked(desk.wait(3_000)) == []
     assert asked(desk.wait(1_000)) == ["capi_exit_d1"]
+    assert safe_mode(desk.requests) == []
 
 
 def test_a_price_that_comes_back_is_no_reason_to_leave() -> None:
@@ -273,6 +280,32 @@ def test_a_policy_may_do_without_a_stop() -> None:
     desk.wait(60_000)
     assert asked(desk.requests) == ["capi_entry_d1"]
     assert desk.state.phase is Phase.IN_POSITION
+
+
+def test_without_a_stop_there_is_no_second_one_either() -> None:
+    desk = entered(stop_price=None)
+    desk.ack("capi_tp1_d1")
+    first_target_done(desk)
+    assert not [name for name in asked(desk.requests) if "_sl" in name]
+
+
+@pytest.mark.parametrize(
+    ("stated", "protected"),
+    [
+        pytest.param("0.02", True, id="a position that the venue states before the fill that made it is known"),
+        pytest.param("0", False, id="no position"),
+    ],
+)
+def test_the_stop_need_not_wait_for_the_fill(stated: str, protected: bool) -> None:
+    desk = Desk()
+    desk.enter()
+    assert asked(desk.feed(VenuePositionSeen(quantity=dec(stated)))) == (["capi_sl_d1"] if protected else [])
+
+
+def test_a_position_stated_before_any_entry_was_asked_for_is_not_the_plans() -> None:
+    desk = Desk(running=False)
+    desk.receive()
+    assert asked(desk.feed(VenuePositionSeen(quantity=dec("0.02")))) == []
 
 
 def first_target_done(desk: Desk) -> list[Any]:

@@ -7,7 +7,7 @@ import pytest
 from rule_makers import dec, instrument
 from trading_desk import Desk, alerts, asked, cancels, plan, reconciles
 
-from execactor.domain.messages import FlatMode, PositionCorrected, StrayExecution
+from execactor.domain.messages import FlatMode, FlatRequested, PositionCorrected, StrayExecution
 from execactor.domain.order import OrderType, RejectCause, Role
 from execactor.domain.plan import Target
 from execactor.domain.position import Position
@@ -97,6 +97,16 @@ def test_targets_grow_with_further_fills_the_old_one_going_first() -> None:
     assert targets(desk.cancelled("capi_tp1_d1")) == ["capi_tp1_d1_a2"]
     assert targets(desk.cancelled("capi_tp2_d1")) == ["capi_tp2_d1_a2"]
     assert sizes(desk) == {"capi_tp1_d1_a2": "0.025", "capi_tp2_d1_a2": "0.025"}
+
+
+def test_a_target_without_an_answer_is_not_replaced_before_it_has_one() -> None:
+    desk = Desk()
+    desk.enter()
+    desk.fill("capi_entry_d1", "0.02")
+    desk.ack("capi_sl_d1")
+    desk.wait(250)
+    assert cancels(desk.fill("capi_entry_d1")) == []
+    assert cancels(desk.ack("capi_tp1_d1")) == ["capi_tp1_d1"]
 
 
 def test_a_target_that_began_to_trade_is_not_replaced_but_gets_another_for_what_came_later() -> None:
@@ -226,6 +236,16 @@ def test_a_target_that_hangs_while_triggering_means_out_after_three_seconds() ->
     assert asked(desk.wait(3_000)) == []
     assert asked(desk.wait(1_000)) == ["capi_exit_d1"]
     assert desk.intent("capi_exit_d1").quantity == dec("0.05")
+    assert desk.state.exit_reason == "capi_tp1_d1 hangs while triggering"
+
+
+def test_a_target_that_hangs_while_leaving_changes_no_reason() -> None:
+    desk = Desk()
+    desk.open()
+    desk.triggering("capi_tp1_d1")
+    desk.feed(FlatRequested(reason="flat"))
+    desk.wait(5_000)
+    assert desk.state.exit_reason == "flat"
 
 
 def test_the_rest_of_the_entry_is_cancelled_as_soon_as_any_exit_triggers() -> None:
