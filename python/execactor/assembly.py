@@ -106,12 +106,12 @@ def assemble(
     _watch(context, system)
     router = EventRouter(context, system.dispatcher.flush)
     refs = [
+        context.market,
         context.reconciler,
         *context.positions.values(),
         context.risk,
         *context.orders.values(),
         context.gateway,
-        context.market,
         context.account,
         context.alert,
     ]
@@ -141,15 +141,15 @@ def _start_actors(context: Context, system: ActorSystem, books: MarketBooks) -> 
 
 
 def _watch(context: Context, system: ActorSystem) -> None:
-    """An actor that was given up means SAFE MODE; a message that was lost is an alert."""
+    """An actor that keeps failing means SAFE MODE; a message that was lost is an alert."""
 
     def escalated(ref: Ref, error: BaseException) -> None:
-        reason = f"{ref.actor_class.__name__} was given up: {error}"
-        if ref != context.account:
+        reason = f"{ref.actor_class.__name__} keeps failing: {error}"
+        if ref != context.account and not context.closing:
             context.account.tell(EnterSafeMode(reason=reason))
 
     def lost(letter: DeadLetter) -> None:
-        if letter.actor != "alert" and context.alert.is_alive():
+        if letter.actor != "alert" and not context.closing:
             kind = type(letter.message).__name__
             text = f"{kind} for {letter.actor} is a dead letter: {letter.reason}"
             context.alert.tell(Alert(level=AlertLevel.ERROR, code="DEAD_LETTER", text=text))

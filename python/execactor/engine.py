@@ -438,10 +438,16 @@ class Engine:
         return None
 
     async def _tear_down(self, made: Assembly) -> None:
+        made.context.closing = True
         late = await made.system.stop(made.refs, STOP_DEADLINE_NS)
         for ref in late:
             logger.error("%s did not stop in time", ref)
         await made.context.venue.close()
+        made.context.write()
+        if not made.context.durable:
+            logger.critical(
+                "the journal could not be written to its end: the next start learns the rest from the venue"
+            )
         made.context.journal.close()
         made.lock.release()
 

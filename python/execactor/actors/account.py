@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from execactor.actors.context import Context
+from execactor.actors.context import PERSISTENT, Context
 from execactor.actors.position import Describe
 from execactor.actors.risk import ForgiveLosses
 from execactor.domain.account import EngineState, VenueSnapshot
@@ -41,6 +41,7 @@ from execactor.risk.kill_switch import (
     Stage,
 )
 from execactor.runtime import LoopActor
+from execactor.store.recovery import replay
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
 class AccountActor(LoopActor):
     """One per account. What stopped trading is durable: HALTED, SAFE_MODE and PAUSED last until a person resumes."""
 
+    supervision = PERSISTENT
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.context = context
@@ -93,9 +96,16 @@ class AccountActor(LoopActor):
             self.mode = engine_state.stopped(self.mode, recovered.engine, recovered.engine_reason)
 
     def on_restart(self, cause: BaseException) -> None:
-        """An account actor that failed has lost its place: protect, take no risk, let a person look."""
+        """An account actor that failed has lost its place: protect, take no risk, let a person look.
+
+        A kill goes on: it begins anew once the venue was compared with.
+        """
+        before = replay(self.context.rows())
         self.mode = EngineMode(begun=True, known_once=True)
-        self._change(engine_state.stopped(self.mode, EngineState.SAFE_MODE, f"the account actor failed: {cause}"))
+        if before.engine is EngineState.HALTED:
+            self._change(engine_state.stopped(self.mode, EngineState.HALTED, before.engine_reason))
+        else:
+            self._take_less_risk(EngineState.SAFE_MODE, f"the account actor failed: {cause}")
         self._compare("the account actor restarted")
 
     def on_receive(self, message: Any) -> Any:
@@ -164,6 +174,9 @@ class AccountActor(LoopActor):
         """Why a person's wish to resume is refused; None when it is followed."""
         if self.kill.stage in (Stage.FLATTENING, Stage.CONFIRMING):
             return "the kill sequence is still closing positions"
+        self.context.write()
+        if not self.context.durable:
+            return "the journal cannot be written: make room on its disk"
         self._drive_kill(KillReleased())
         self.timers.cancel("kill")
         self.context.risk.tell(ForgiveLosses())

@@ -1,7 +1,8 @@
 """What the actors of one account share: the journal, the venue, the settings, and each other's refs."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +10,14 @@ import msgspec
 import pykka
 
 from execactor.domain.account import EngineState
+from execactor.domain.errors import RetryLater
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import EngineStateChanged
+from execactor.domain.messages import EngineStateChanged, EnterSafeMode, OrderUpdate, StrayExecution
 from execactor.risk.limits import Limits
-from execactor.runtime import Clock
+from execactor.runtime import Clock, Supervision
 from execactor.runtime.latency import LatencyBoard
-from execactor.store.journal import Journal
-from execactor.store.records import Record
+from execactor.store.journal import Journal, JournalRow
+from execactor.store.records import Record, encode
 from execactor.store.recovery import Recovered, SymbolHistory, replay
 from execactor.tactics.trade import TradePolicy
 from execactor.venues.port import Venue
@@ -24,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 Ref = pykka.ActorRef[Any]
 Tap = Callable[[Record], None]
+
+PERSISTENT = Supervision(keep_trying_ns=1_000_000_000)
+"""An actor of the engine is never given up: others rely on it, and protection must go on as well as it can."""
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +59,23 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     drawdown_fraction: Decimal = Decimal(0)
 
 
+def untold(
+    message: OrderUpdate | StrayExecution, told: Collection[tuple[str, str]]
+) -> OrderUpdate | StrayExecution | None:
+    """What is new in a message for an actor that took up the executions `told` from the journal when it (re)started.
+
+    The journal is written before anybody is told: a message that waited for a restart may tell of a fill once more.
+    """
+    if message.execution is None or message.execution.key not in told:
+        return message
+    return msgspec.structs.replace(message, execution=None) if isinstance(message, OrderUpdate) else None
+
+
 class Context:
     """One per engine. The refs are filled in by the engine before any message flows.
 
-    engine_state and epoch are AccountActor's, kept here for actors that restart.
+    engine_state and epoch are AccountActor's, kept here for actors that restart. closing: the engine stops; what still
+    comes from the venue is for the next start.
     """
 
     def __init__(
@@ -81,6 +99,8 @@ class Context:
         self.state_listeners: list[Callable[[EngineStateChanged], None]] = []
         self.engine_state = EngineState.STARTING
         self.epoch = recovered.epoch
+        self.closing = False
+        self._unwritten: deque[tuple[int, str, Record]] = deque()
         self.account: Ref
         self.risk: Ref
         self.reconciler: Ref
@@ -91,14 +111,42 @@ class Context:
         self.positions: dict[str, Ref] = {}
         self.orders: dict[str, Ref] = {}
 
+    @property
+    def durable(self) -> bool:
+        """Whether the journal holds every record; while it does not, nothing that takes risk may leave."""
+        return not self._unwritten
+
     def record(self, record: Record, key: str) -> None:
-        """Write to the journal, then show it to the taps; a failing tap is logged and does not hurt trading."""
-        self.journal.append(record, key=key, ts_ns=self.clock.now_ns())
+        """Write to the journal, then show it to the taps; a failing tap is logged and does not hurt trading.
+
+        A journal that cannot be written must not stop protection: the record waits in memory, and the engine takes no
+        new risk.
+        """
+        self._unwritten.append((self.clock.now_ns(), key, record))
+        self.write()
         for tap in self.taps:
             try:
                 tap(record)
             except Exception:
                 logger.exception("a listener to journal records failed")
+
+    def write(self) -> None:
+        """Write the records that wait, in their order, as far as the disk takes them."""
+        while self._unwritten:
+            ts_ns, key, record = self._unwritten[0]
+            try:
+                self.journal.append(record, key=key, ts_ns=ts_ns)
+            except RetryLater as error:
+                if not self.closing:
+                    self.account.tell(EnterSafeMode(reason=str(error)))
+                return
+            self._unwritten.popleft()
+
+    def rows(self) -> Iterator[JournalRow]:
+        """The journal's records, and those that wait for their place in it."""
+        yield from self.journal.rows()
+        for number, (ts_ns, key, record) in enumerate(self._unwritten, self.journal.seq + 1):
+            yield JournalRow(number, ts_ns, encode(record)[0], key, record)
 
     def claim_key(self, key: str, symbol: str) -> str | None:
         """Reserve a decision key for `symbol`; returns the other symbol that has it already, or None.
@@ -111,5 +159,5 @@ class Context:
     def history(self, symbol: str, *, after_restart: bool) -> SymbolHistory:
         """What the journal tells of a symbol; after an actor's restart it is read anew."""
         if after_restart:
-            return replay(self.journal.rows()).symbol(symbol)
+            return replay(self.rows()).symbol(symbol)
         return self.recovered.symbol(symbol)

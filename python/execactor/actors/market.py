@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from execactor._core import BBO_CHANGED, CROSSED, GAP, MALFORMED, SYNCED, Book
-from execactor.actors.context import Context
+from execactor.actors.context import PERSISTENT, Context
 from execactor.domain.lanes import MARKET
 from execactor.domain.messages import MarkUpdate, Quote
 from execactor.runtime import LoopActor
@@ -65,7 +65,7 @@ class MarketBooks:
     def on_depth(self, symbol: str, frame: bytes) -> None:
         """One depth message into its book; at most one unread notice per symbol is on its way."""
         book = self.books.get(symbol)
-        if book is None:
+        if book is None or self._context.closing:
             return
         flags = book.apply_json(frame)
         if flags & _BROKEN or book.state in ("buffering", "stale"):
@@ -77,13 +77,13 @@ class MarketBooks:
     def on_best_quote(self, quote: BestQuote) -> None:
         """The book gives the quotes; the venue's own best quote serves as soon as there is no book yet."""
         book = self.books.get(quote.symbol)
-        if book is not None and not book.tradable:
+        if book is not None and not book.tradable and not self._context.closing:
             self._publish(quote.symbol, quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity)
 
     def on_mark_price(self, mark: MarkPrice) -> None:
         """Tell the mark price to those who act on it."""
         actor = self._context.positions.get(mark.symbol)
-        if actor is not None:
+        if actor is not None and not self._context.closing:
             update = MarkUpdate(symbol=mark.symbol, price=mark.price, low=mark.price, high=mark.price)
             actor.tell(update)
             self._context.risk.tell(update)
@@ -149,10 +149,17 @@ class MarketBooks:
 class MarketActor(LoopActor):
     """Fetches the snapshots that books need and publishes their best prices."""
 
+    supervision = PERSISTENT
+
     def __init__(self, context: Context, books: MarketBooks) -> None:
         super().__init__(context, books)
         self.context = context
         self.books = books
+
+    def on_restart(self, cause: BaseException) -> None:  # noqa: ARG002  # pykka's signature
+        """What the failed instance had asked for will not come."""
+        for symbol in self.books.books:
+            self.books.failed(symbol)
 
     def on_receive(self, message: Any) -> Any:
         """Keep books live."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from execactor.actors.context import Context
+from execactor.actors.context import PERSISTENT, Context
 from execactor.actors.doubts import AskNow, Doubts, ref_of
 from execactor.actors.position import Describe
 from execactor.actors.strangers import JudgeStrangers, Report, Strangers
@@ -60,6 +60,8 @@ class Sweep(msgspec.Struct, frozen=True):
 
 class OrderActor(LoopActor):
     """One per symbol. Writes an intent to the journal before it is sent; never sends a client id twice."""
+
+    supervision = PERSISTENT
 
     def __init__(self, context: Context, symbol: str) -> None:
         super().__init__(context, symbol)
@@ -126,6 +128,10 @@ class OrderActor(LoopActor):
         self.sent_wall_ns[intent.client_id] = self.clock.now_ns()
         self.context.record(IntentRecorded(intent=intent, epoch=self.context.epoch), intent.client_id)
         self.table.add(intent)
+        if token is not None and not self.context.durable:
+            facts = Facts(reason="the journal cannot be written: no entry leaves", cause=RejectCause.RISK)
+            self._publish(self.table.apply(intent.client_id, OrderEvent.REJECTED, now_ns=now_ns, facts=facts))
+            return
         if token is not None:
             self.table.apply(intent.client_id, OrderEvent.APPROVED, now_ns=now_ns)
         order = self.table.apply(intent.client_id, OrderEvent.SENT, now_ns=now_ns).order

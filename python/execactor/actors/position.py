@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from execactor.actors.context import Context
+from execactor.actors.context import PERSISTENT, Context, untold
 from execactor.domain.decision import Action
 from execactor.domain.ids import decision_key
 from execactor.domain.messages import (
@@ -17,6 +17,7 @@ from execactor.domain.messages import (
     EnterSafeMode,
     FlatRequested,
     OrdersReconciled,
+    OrderUpdate,
     PlanAccepted,
     PlanEnded,
     PlanReceived,
@@ -29,6 +30,7 @@ from execactor.domain.messages import (
     RequestApproval,
     RequestReconcile,
     SignalReceived,
+    StrayExecution,
     SubmitProtective,
     SymbolReconciled,
     TradeClosed,
@@ -67,6 +69,8 @@ class Describe(msgspec.Struct, frozen=True):
 class PositionActor(LoopActor):
     """One per symbol. Until its orders were first compared with the venue's it only observes; from then on it acts."""
 
+    supervision = PERSISTENT
+
     def __init__(self, context: Context, symbol: str) -> None:
         super().__init__(context, symbol)
         self.context = context
@@ -75,6 +79,7 @@ class PositionActor(LoopActor):
         self.quote: Quote | None = None
         self.waiting: DecisionReceived | None = None
         self.difference: tuple[Decimal, Decimal] | None = None
+        self.told: frozenset[tuple[str, str]] = frozenset()
         settings = context.settings
         self.state = fresh(context.instruments[symbol], settings.policy, settings.prefix)
 
@@ -103,6 +108,10 @@ class PositionActor(LoopActor):
                 self._compare(message)
             case EngineStateChanged():
                 self._on_engine_state(message)
+            case OrderUpdate() | StrayExecution():
+                news = untold(message, self.told)
+                if news is not None:
+                    self._feed(news)
             case _:
                 self._feed(message)
         return None
@@ -289,6 +298,7 @@ class PositionActor(LoopActor):
         )
 
     def _restore(self, history: SymbolHistory) -> None:
+        self.told = frozenset(history.booked)
         self.state = restored(self.state, history, self.clock.monotonic_ns(), self.clock.now_ns())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from execactor.actors.context import Context
+from execactor.actors.context import PERSISTENT, Context
 from execactor.actors.risk import WalletKnown
 from execactor.domain.account import VenueSnapshot
 from execactor.domain.errors import VenueFatal
@@ -64,6 +64,8 @@ class RoundOverdue(msgspec.Struct, frozen=True):
 class ReconcilerActor(LoopActor):
     """One per account. Requests that come during a comparison are answered by one more comparison."""
 
+    supervision = PERSISTENT
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.context = context
@@ -80,6 +82,11 @@ class ReconcilerActor(LoopActor):
     def on_start(self) -> None:
         """Compare periodically."""
         self.timers.every("periodic", self.context.settings.reconcile_interval_ns, StartRound("periodic"))
+
+    def on_restart(self, cause: BaseException) -> None:
+        """Begin the comparison anew that the failed instance did not end."""
+        self.on_start()
+        self._request(f"the reconciler restarted: {cause}")
 
     def on_receive(self, message: Any) -> Any:
         """Drive one comparison at a time."""

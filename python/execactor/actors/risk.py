@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from execactor.actors.context import AccountView, Context
+from execactor.actors.context import PERSISTENT, AccountView, Context, untold
 from execactor.domain.account import EngineState
 from execactor.domain.messages import (
     Alert,
@@ -52,6 +52,8 @@ class ForgiveLosses(msgspec.Struct, frozen=True):
 class RiskActor(LoopActor):
     """One per account."""
 
+    supervision = PERSISTENT
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.context = context
@@ -61,6 +63,7 @@ class RiskActor(LoopActor):
         self.engine = context.engine_state
         self.epoch = 0
         self.marked = EquityWatch()
+        self.told: frozenset[tuple[str, str]] = frozenset()
 
     def on_start(self) -> None:
         """Rebuild positions, reservations and the equity marks from the journal."""
@@ -68,7 +71,7 @@ class RiskActor(LoopActor):
 
     def on_restart(self, cause: BaseException) -> None:
         """Start again from the journal, in the engine's present state; a snapshot brings the wallet."""
-        self._restore(replay(self.context.journal.rows()))
+        self._restore(replay(self.context.rows()))
         self.context.reconciler.tell(RequestReconcile(reason=f"the risk actor restarted: {cause}"))
 
     def on_receive(self, message: Any) -> Any:
@@ -76,13 +79,10 @@ class RiskActor(LoopActor):
         match message:
             case RequestApproval():
                 self._decide(message)
-            case OrderUpdate():
-                self.book.on_order(message.order, message.execution)
+            case OrderUpdate() | StrayExecution():
+                self._on_news(untold(message, self.told))
             case MarkUpdate():
                 self.book.marks[message.symbol] = message.price
-            case StrayExecution(execution=execution):
-                before = self.book.positions.get(execution.symbol, Position(symbol=execution.symbol))
-                self.book.positions[execution.symbol] = before.after(execution)
             case PositionAdopted(position=position) | PositionCorrected(position=position):
                 self.book.positions[position.symbol] = position
             case AccountReport():
@@ -98,6 +98,14 @@ class RiskActor(LoopActor):
                 self._mark_equity()
             case EngineStateChanged():
                 self.engine, self.epoch = message.state, message.epoch
+
+    def _on_news(self, message: OrderUpdate | StrayExecution | None) -> None:
+        match message:
+            case OrderUpdate(order=order, execution=execution):
+                self.book.on_order(order, execution)
+            case StrayExecution(execution=execution):
+                before = self.book.positions.get(execution.symbol, Position(symbol=execution.symbol))
+                self.book.positions[execution.symbol] = before.after(execution)
 
     def _decide(self, request: RequestApproval) -> None:
         intent = request.intent
@@ -155,6 +163,7 @@ class RiskActor(LoopActor):
 
     def _restore(self, recovered: Recovered) -> None:
         self.engine, self.epoch = self.context.engine_state, self.context.epoch
+        self.told = frozenset().union(*(history.booked for history in recovered.symbols.values()))
         for history in recovered.symbols.values():
             if not history.position.flat:
                 self.book.positions[history.symbol] = history.position

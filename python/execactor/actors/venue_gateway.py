@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from execactor.actors.context import Context
+from execactor.actors.context import PERSISTENT, Context, Ref
 from execactor.domain.account import VenueSnapshot
 from execactor.domain.lanes import VENUE
 from execactor.domain.messages import (
@@ -113,6 +113,8 @@ class EvidenceGathered(msgspec.Struct, frozen=True, kw_only=True):
 class VenueGateway(LoopActor):
     """One per account."""
 
+    supervision = PERSISTENT
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.context = context
@@ -150,7 +152,8 @@ class VenueGateway(LoopActor):
 
         def report(done: "Future[SubmitResult]") -> None:
             result = _answer(done, Unknown(reason="the venue adapter lost the answer"))
-            asker.tell(SubmitOutcome(client_id=intent.client_id, symbol=intent.symbol, result=result, sent_ns=sent_ns))
+            outcome = SubmitOutcome(client_id=intent.client_id, symbol=intent.symbol, result=result, sent_ns=sent_ns)
+            self._tell(asker, outcome)
 
         answer.add_done_callback(report)
 
@@ -159,9 +162,14 @@ class VenueGateway(LoopActor):
 
         def report(done: "Future[CancelResult]") -> None:
             result = _answer(done, Unknown(reason="the venue adapter lost the answer"))
-            asker.tell(CancelOutcome(client_id=order.client_id, symbol=order.symbol, result=result))
+            self._tell(asker, CancelOutcome(client_id=order.client_id, symbol=order.symbol, result=result))
 
         self.context.venue.cancel(order).add_done_callback(report)
+
+    def _tell(self, asker: Ref, outcome: SubmitOutcome | CancelOutcome) -> None:
+        # While the engine stops, its actors are gone before the last answers; a restart asks for them again.
+        if not self.context.closing:
+            asker.tell(outcome)
 
     def _query(self, order: OrderRef) -> None:
         def wrap(result: QueryResult) -> QueryOutcome:
@@ -187,6 +195,8 @@ class EventRouter:
     def __call__(self, event: VenueEvent) -> None:
         """Route one event, then let the actors handle it before the next bytes are read."""
         context = self._context
+        if context.closing:
+            return
         match event:
             case OrderReport() | ExecutionReport() | ConditionalReport():
                 self._to_order_actor(event)

@@ -54,6 +54,7 @@ class Cell:
         "in_hot",
         "in_ready",
         "last_error",
+        "leaving",
         "mailbox",
         "name",
         "phase",
@@ -84,6 +85,7 @@ class Cell:
         self.processed = 0
         self.restarts = 0
         self.last_error: str | None = None
+        self.leaving = False
         self._args = args
         self._kwargs = kwargs
         self._dispatcher = system.dispatcher
@@ -306,6 +308,12 @@ class Cell:
         if self._recovery is None:
             self._recovery = Recovery(self)
         self._recovery.begin(exc, letter or self._withdraw(), instance_ran=instance_ran)
+
+    def leave(self) -> None:
+        """The actor is about to be stopped: it is not restarted any more."""
+        self.leaving = True
+        if self.phase is Phase.BACKING_OFF:
+            self.stop()
 
     def stop(self) -> None:
         """Stop now: what is queued, and the message of a suspended handler, become dead letters."""

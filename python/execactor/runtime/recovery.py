@@ -51,6 +51,11 @@ class Recovery:
         assert ref is not None
         now_ns = cell.system.clock.monotonic_ns()
         delay_ns = self._history.next_delay_ns(now_ns)
+        too_often = delay_ns is None
+        if delay_ns is None:
+            delay_ns = cell.actor_class.supervision.keep_trying_ns
+        if cell.leaving:
+            delay_ns = None
         given_up = letter is not None and not self._set_aside(letter, exc, again=delay_ns is not None)
         if delay_ns is None:
             cell.retire()
@@ -66,7 +71,7 @@ class Recovery:
                 self._restart_is_due()
             else:
                 self._backoff = cell.system.clock.call_at(now_ns + delay_ns, self._restart_is_due)
-        if delay_ns is None or given_up:
+        if (too_often or given_up) and not cell.leaving:
             cell.system.escalate(ref, exc)
 
     def restart(self) -> None:

@@ -41,6 +41,10 @@ class LoopRef(pykka.ActorRef[A]):
         """Stop the actor now: a suspended handler is cancelled (it sees that after on_stop), the queue is lost."""
         self._cell.on_dispatcher(self._cell.stop)
 
+    def leave(self) -> None:
+        """The actor is about to be stopped: from now on a failure ends it, and so does a restart that is due later."""
+        self._cell.on_dispatcher(self._cell.leave)
+
     def tell(self, message: Any) -> None:
         """Queue a message and go on. Raises ActorDeadError, leaving a dead letter, when the actor is dead."""
         cell = self._cell

@@ -13,6 +13,8 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     The n-th restart inside the window waits `backoff_min_ns * 2**(n - 1)`, at most `backoff_max_ns`;
     0 (the default) restarts as soon as the dispatcher gets to it. `max_restarts=0` never restarts, as in pykka.
+    keep_trying_ns: None stops an actor that is given up; otherwise giving up is only escalated, at each failure beyond
+    the intensity, and the actor is restarted after this pause, for as long as it takes.
     Raises ValueError when a bound is negative or the backoff's bounds are crossed.
     """
 
@@ -20,6 +22,7 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     within_ns: int = 10 * _NS_PER_S
     backoff_min_ns: int = 0
     backoff_max_ns: int = 30 * _NS_PER_S
+    keep_trying_ns: int | None = None
 
     def __post_init__(self) -> None:
         if self.max_restarts < 0:
@@ -30,6 +33,8 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             raise ValueError(
                 f"need 0 <= backoff_min_ns <= backoff_max_ns, got {self.backoff_min_ns} and {self.backoff_max_ns}"
             )
+        if self.keep_trying_ns is not None and self.keep_trying_ns <= 0:
+            raise ValueError(f"keep_trying_ns must be positive, got {self.keep_trying_ns}; None gives up for good")
 
 
 class RestartHistory:
@@ -42,7 +47,7 @@ class RestartHistory:
         self._recent_ns: deque[int] = deque()
 
     def next_delay_ns(self, monotonic_ns: int) -> int | None:
-        """How long to wait before the restart that a failure now asks for; None when it must not happen."""
+        """How long to wait before the restart that a failure now asks for; None when there were too many."""
         rules = self._supervision
         while self._recent_ns and monotonic_ns - self._recent_ns[0] > rules.within_ns:
             self._recent_ns.popleft()

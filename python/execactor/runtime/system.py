@@ -47,7 +47,7 @@ class ActorSystem:
 
     clock: the system's clock by default. loop: the running loop by default (RuntimeError without one).
     on_escalation: called with (ref, exception), on the loop's thread, when an actor failed more often than its
-    supervision allows and was stopped, or when a message to be retried was given up.
+    supervision allows (and was stopped, unless that keeps trying), or when a message to be retried was given up.
     """
 
     def __init__(self, clock: Clock | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -158,6 +158,7 @@ class ActorSystem:
     async def stop(self, refs: Iterable[pykka.ActorRef[Any]], deadline_ns: int) -> list[pykka.ActorRef[Any]]:
         """Stop actors one after the other, each as `ref.stop()` does; await it on the system's loop.
 
+        None of them is restarted any more, whatever it makes of those that are gone already.
         deadline_ns: how long the whole may take, from now. From then on an actor that does not stop at once is aborted
         (its suspended handler cancelled, its queue lost); returns these. An actor of another kind cannot be aborted,
         only reported.
@@ -165,8 +166,12 @@ class ActorSystem:
         end = self.loop.create_future()
         timer = self.clock.call_at(self.clock.monotonic_ns() + deadline_ns, functools.partial(_finish, end))
         late: list[pykka.ActorRef[Any]] = []
+        leaving = list(refs)
+        for ref in leaving:
+            if isinstance(ref, LoopRef):
+                ref.leave()
         try:
-            for ref in refs:
+            for ref in leaving:
                 if not await self._stopped_before(end, ref):
                     late.append(ref)
                     if isinstance(ref, LoopRef):

@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from execactor.domain.errors import ConfigurationError, InvariantViolated
+from execactor.domain.errors import ConfigurationError, InvariantViolated, RetryLater
 from execactor.store.records import Record, decode, encode
 
 SCHEMA_VERSION = 2
@@ -71,11 +71,17 @@ class Journal:
         self._cursor = self._db.cursor()
 
     def append(self, record: Record, *, key: str, ts_ns: int) -> int:
-        """Write one record and return its sequence number. key: what it is about (client id, symbol, account)."""
+        """Write one record and return its sequence number. key: what it is about (client id, symbol, account).
+
+        Raises RetryLater when the disk does not take it; nothing is written then.
+        """
         kind, payload = encode(record)
         seq = self.seq + 1
         chain = _chain(self._hash, seq, ts_ns, kind, key, payload)
-        self._cursor.execute(_INSERT, (seq, ts_ns, kind, key, payload, chain))
+        try:
+            self._cursor.execute(_INSERT, (seq, ts_ns, kind, key, payload, chain))
+        except apsw.Error as error:
+            raise RetryLater(f"the journal {self.path} cannot be written: {error}") from error
         self.seq, self._hash = seq, chain
         return seq
 
