@@ -414,25 +414,36 @@ def _unplanned(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]
 
 
 def _finish(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
-    """Once flat: cancel what is left, stops last, and close the books when every order has ended and is settled."""
+    """Once flat: cancel what is left, stops last, and close the books when every order has ended and is settled.
+
+    While the venue tells of a position or of entry fills that our executions do not explain, stops and books stay.
+    """
     if state.plan is None or not state.position.flat:
         return state, []
     never_entered = not state.opened_ns and not any(order.live for order in state.orders.values())
     if not state.opened_ns and not (never_entered and _entry_is_over(state)):
         return state, []
+    unexplained = _unexplained(state)
     left = [order for order in state.orders.values() if order.live]
-    if state.hold_stops:
+    if state.hold_stops or unexplained:
         left = [order for order in left if order.intent.role not in (Role.STOP, Role.TIGHTENED_STOP)]
     state, effects = cancelling(state, left, "the position is closed", now_ns)
     stuck_orders = hanging(state, state.orders.values(), now_ns, state.policy.stuck_ns)
-    if any(order.live for order in state.orders.values() if order not in stuck_orders):
-        return state, effects
+    waiting = any(order.live for order in state.orders.values() if order not in stuck_orders)
     unsettled = [order for order in state.orders.values() if not order.live and not order.settled]
-    if unsettled:
-        return _settle(state, unsettled, now_ns)
+    if unsettled and (unexplained or not waiting):
+        state, more = _settle(state, unsettled, now_ns)
+        return state, effects + more
+    if waiting or unexplained:
+        return state, effects
     effects += [_stuck_alert(state, order) for order in stuck_orders]
     state, more = _close_books(state, now_ns)
     return state, effects + more
+
+
+def _unexplained(state: TradeState) -> bool:
+    untold = any(order.filled < order.venue_filled for order in state.of(Role.ENTRY))
+    return bool(state.opened_ns) and (untold or bool(state.venue_quantity))
 
 
 def _stuck_alert(state: TradeState, order: Order) -> Alert:

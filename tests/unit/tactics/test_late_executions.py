@@ -2,9 +2,9 @@
 
 import pytest
 from rule_makers import dec
-from trading_desk import Desk, asked, plan
+from trading_desk import Desk, asked, cancels, endings, plan, reconciles
 
-from execactor.domain.messages import FlatRequested
+from execactor.domain.messages import FlatRequested, VenuePositionSeen
 from execactor.domain.side import Side
 from execactor.tactics.trade import Effect
 
@@ -98,3 +98,33 @@ def test_a_tightened_stop_whose_executions_are_on_their_way_has_no_successor() -
     assert [name for name in asked(desk.wait(900)) if "_slt_" in name] == []
     desk.fill("capi_slt_d1")
     assert desk.quantity == dec(0)
+
+
+def test_the_stops_stay_while_the_venue_states_a_position_that_our_fills_do_not_explain() -> None:
+    desk = Desk()
+    desk.open()
+    desk.fill("capi_tp1_d1")
+    desk.ack("capi_slt_d1")
+    desk.feed(VenuePositionSeen(quantity=dec("0.01")))
+    assert cancels(desk.fill("capi_tp2_d1")) == []
+    looked = desk.wait(3_000)
+    assert (cancels(looked), endings(looked)) == ([], [])
+    assert reconciles(looked)
+    assert sorted(cancels(desk.feed(VenuePositionSeen(quantity=dec(0))))) == ["capi_sl_d1", "capi_slt_d1"]
+
+
+def test_a_missed_fill_that_is_found_then_is_still_protected_by_the_same_stop() -> None:
+    desk = Desk()
+    desk.enter()
+    desk.fill("capi_entry_d1", "0.02")
+    desk.wait(300)
+    for client_id in desk.live:
+        desk.ack(client_id)
+    desk.feed(VenuePositionSeen(quantity=dec("0.03")))
+    desk.fill("capi_tp1_d1")
+    desk.fill("capi_tp2_d1")
+    assert desk.quantity == dec(0)
+    desk.fill("capi_entry_d1", "0.03")
+    assert desk.quantity == dec("0.03")
+    assert desk.order("capi_sl_d1").working
+    assert "capi_sl_d1" not in cancels(desk.requests)
