@@ -15,6 +15,7 @@ from execactor.domain.messages import (
     DecisionReceived,
     EngineStateChanged,
     EnterSafeMode,
+    EntryRefused,
     FlatRequested,
     OrdersReconciled,
     OrderUpdate,
@@ -36,12 +37,13 @@ from execactor.domain.messages import (
     TradeClosed,
     VenuePositionSeen,
 )
-from execactor.domain.order import Order, Role
+from execactor.domain.order import Facts, Order, OrderEvent, RejectCause, Role, advance
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.domain.signal import SignalAction, signal_problem
 from execactor.reconcile.compare import Verdict, compare_position, judge_position
 from execactor.runtime import LoopActor
+from execactor.store.records import OrderChanged
 from execactor.store.recovery import SymbolHistory
 from execactor.tactics.entry import notional_by_risk, plan_from_decision, plan_from_signal
 from execactor.tactics.position import Event, Tick, fresh, next_wake_ns, observe, step
@@ -108,6 +110,9 @@ class PositionActor(LoopActor):
                 self._compare(message)
             case EngineStateChanged():
                 self._on_engine_state(message)
+            case EntryRefused():
+                self._record_refusal(message)
+                self._feed(message)
             case OrderUpdate() | StrayExecution():
                 news = untold(message, self.told)
                 if news is not None:
@@ -115,6 +120,14 @@ class PositionActor(LoopActor):
             case _:
                 self._feed(message)
         return None
+
+    def _record_refusal(self, message: EntryRefused) -> None:
+        """No order came of it, so nobody else writes down how it ended."""
+        order = self.state.orders.get(message.client_id)
+        if order is not None and order.live:
+            facts = Facts(reason=message.reason, cause=RejectCause.RISK)
+            order, _ = advance(order, OrderEvent.REJECTED, now_ns=self.clock.monotonic_ns(), facts=facts)
+            self.context.record(OrderChanged(order=order), order.client_id)
 
     def _on_engine_state(self, message: EngineStateChanged) -> None:
         self._feed(message)
