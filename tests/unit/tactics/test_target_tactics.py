@@ -254,6 +254,18 @@ def test_the_rest_of_the_entry_is_cancelled_as_soon_as_any_exit_triggers() -> No
         assert cancels(desk.triggering(exit_id)) == ["capi_entry_d1"]
 
 
+def test_a_target_that_is_taken_at_market_ends_the_entry_too() -> None:
+    desk = Desk()
+    desk.enter()
+    desk.fill("capi_entry_d1", "0.02")
+    desk.ack("capi_sl_d1")
+    desk.wait(250)
+    desk.refuse("capi_tp1_d1", RejectCause.WOULD_TRIGGER)
+    desk.wait(300)
+    desk.mark(92_300)
+    assert cancels(desk.fill("capi_tp1_d1_a2", "0.001")) == ["capi_entry_d1"]
+
+
 def test_targets_are_not_placed_while_leaving() -> None:
     desk = Desk()
     desk.enter()
