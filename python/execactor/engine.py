@@ -391,6 +391,7 @@ class Engine:
 
     def _listen(self, made: Assembly) -> None:
         context = made.context
+        self._performance = Performance()
         self._performance.trades.extend(context.recovered.trades)
         self._fills = [Fill(client_id=name, execution=execution) for name, execution in context.recovered.executions]
         context.taps += [
