@@ -59,7 +59,7 @@ class BinanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     order_path: Literal["ws", "rest"] = "ws"
     recv_window_ms: int = MAX_RECV_WINDOW_MS
     answer_timeout_ms: int = 1_000
-    read_timeout_ms: int = 5_000
+    read_timeout_ms: int = 2_000
     rate_wait_ms: int = 1_000
 
     def __post_init__(self) -> None:
