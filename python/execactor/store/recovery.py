@@ -169,6 +169,8 @@ def _credit(history: SymbolHistory, client_id: str, execution: Execution) -> Non
 
 def _attribute(state: Recovered, client_id: str, execution: Execution) -> None:
     history = state.symbol(execution.symbol)
+    if execution.key not in history.strays:
+        return
     history.strays.discard(execution.key)
     _credit(history, client_id, execution)
     state.executions = [(client_id if each.key == execution.key else name, each) for name, each in state.executions]

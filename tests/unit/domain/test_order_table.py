@@ -219,6 +219,14 @@ def test_a_stop_that_finished_with_fills_waits_for_them() -> None:
     assert only(table).settled
 
 
+def test_a_trade_that_was_booked_as_another_hands_is_credited_to_its_order() -> None:
+    table = acknowledged(entry_intent())
+    assert table.attribute(execution(1), now_ns=3).filled == Decimal("0.01")
+    assert only(table).state is OrderState.PARTIALLY_FILLED
+    with pytest.raises(ValueError, match="trade 2 belongs to no order of ours"):
+        table.attribute(execution(2, venue_order_id="9"), now_ns=4)
+
+
 def test_a_late_acknowledgement_does_not_revive_an_order_and_still_tells_its_id() -> None:
     table = sent(entry_intent())
     table.apply("capi_entry_d1", OrderEvent.CANCELLED, now_ns=2)

@@ -24,7 +24,14 @@ from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.domain.side import Side
 from execactor.store.journal import JournalRow
-from execactor.store.records import EquityMarked, ExecutionBooked, IntentRecorded, OrderChanged, Record
+from execactor.store.records import (
+    EquityMarked,
+    ExecutionAttributed,
+    ExecutionBooked,
+    IntentRecorded,
+    OrderChanged,
+    Record,
+)
 from execactor.store.recovery import Recovered, SymbolHistory, replay
 
 SECOND = 1_000_000_000
@@ -258,6 +265,19 @@ def test_what_another_hand_won_before_a_plan_is_not_the_plans() -> None:
 
 def test_fills_are_those_of_the_present_plan() -> None:
     assert history(*begun(), intent(), traded(1), traded(2, SELL), ended(), *begun("d2")).fills == 0
+
+
+def test_a_trade_taken_for_another_hands_goes_to_its_order_once_and_moves_the_position_once() -> None:
+    found = ExecutionAttributed(client_id="capi_entry_d1", execution=stray(8, BUY, 90_000).execution)
+    told = replayed(intent(), stray(8, BUY, 90_000), found, found)
+    seen = told.symbol(SYMBOL)
+    assert seen.orders["capi_entry_d1"].filled == seen.position.quantity == dec("0.01")
+    assert seen.strays == set()
+    assert [client_id for client_id, _ in told.executions] == ["capi_entry_d1"]
+
+
+def test_trades_of_other_hands_are_remembered_as_such() -> None:
+    assert history(intent(), stray(8, BUY, 90_000), traded(1)).strays == {(SYMBOL, "8")}
 
 
 def engine(state: EngineState, epoch: int, reason: str = "") -> EngineStateChanged:
