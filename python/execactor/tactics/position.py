@@ -4,8 +4,6 @@
 lacks the venue's confirmation of, so that a lost effect heals at the next tick.
 """
 
-from decimal import Decimal
-
 import msgspec
 
 from execactor.domain.account import EngineState
@@ -31,13 +29,13 @@ from execactor.domain.messages import (
     PositionCorrected,
     RequestReconcile,
     StrayExecution,
-    TradeClosed,
     VenuePositionSeen,
 )
-from execactor.domain.order import Facts, Order, OrderEvent, OrderState, RejectCause, Role, advance
+from execactor.domain.order import Facts, OrderEvent, OrderState, RejectCause, Role, advance
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.domain.side import Side
+from execactor.tactics.closing import finish
 from execactor.tactics.entry import enter, refused, withdraw
 from execactor.tactics.exit import leave
 from execactor.tactics.protection import on_stop_refused, protect, tighten
@@ -48,17 +46,12 @@ from execactor.tactics.trade import (
     Phase,
     TradePolicy,
     TradeState,
-    asking,
-    cancelling,
-    due,
-    hanging,
     triggered_key,
 )
+from execactor.tactics.upkeep import ask_again, missed_fill, unplanned
 
 _REMEMBERED_KEYS = 4096
 _IDLE_TICK_NS = SECOND
-_APPROVAL_LOST_NS = 10 * SECOND
-_MONEY = Decimal("1E-8")
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -101,10 +94,10 @@ def step(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list
         tighten,
         take_profits,
         leave,
-        _ask_again,
-        _missed_fill,
-        _unplanned,
-        _finish,
+        ask_again,
+        missed_fill,
+        unplanned,
+        finish,
     ):
         state, more = rule(state, now_ns)
         effects += more
@@ -362,180 +355,3 @@ def _on_correction(state: TradeState, event: PositionCorrected, now_ns: int) -> 
         state, position=corrected, opened_ns=state.opened_ns or now_ns, venue_quantity=corrected.quantity
     )
     return state, [Alert(level=AlertLevel.CRITICAL, code="POSITION_CORRECTED", text=text, symbol=state.symbol)]
-
-
-def _ask_again(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
-    """Repeat requests whose order never left CREATED: the message may have been lost in a restart.
-
-    An entry is asked for once only; when nothing came of it, it counts as withdrawn.
-    """
-    effects: list[Effect] = []
-    for order in state.orders.values():
-        asked_ns = state.asked_ns.get(order.client_id)
-        if order.state is not OrderState.CREATED or not due(asked_ns, now_ns, state.policy.repeat_ns):
-            continue
-        if order.intent.role.protective:
-            state, effect = asking(state, order.intent, now_ns)
-            effects.append(effect)
-        elif due(asked_ns, now_ns, _APPROVAL_LOST_NS):
-            ended, _ = advance(order, OrderEvent.CANCELLED, now_ns=now_ns, facts=Facts(reason="never approved"))
-            state = msgspec.structs.replace(state, orders={**state.orders, order.client_id: ended})
-    return state, effects
-
-
-def _missed_fill(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
-    """The venue stated a position that our fills do not explain in time: an event was lost."""
-    stated = state.venue_quantity
-    if stated is None or stated == state.position.quantity:
-        return state, []
-    if now_ns - state.venue_quantity_ns < state.policy.missed_fill_ns:
-        return state, []
-    if not due(state.asked_ns.get("missed"), now_ns, state.policy.repeat_ns):
-        return state, []
-    state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, "missed": now_ns})
-    mine = state.position.quantity
-    return state, [RequestReconcile(reason=f"{state.symbol}: the venue states {stated}, our fills make {mine}")]
-
-
-def _unplanned(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
-    """A position without a plan is nobody's: reconciliation adopts it and gives it a stop."""
-    if state.plan is not None:
-        return state, []
-    if state.position.flat:
-        nothing = Position(symbol=state.symbol)
-        if not (state.opened_ns or state.exit_reason) and state.position == nothing:
-            return state, []
-        # What other hands won or lost meanwhile belongs to no trade of ours.
-        return msgspec.structs.replace(state, position=nothing, fills=0, opened_ns=0, exit_reason="", withdrawn=""), []
-    if not due(state.asked_ns.get("unplanned"), now_ns, state.policy.repeat_ns):
-        return state, []
-    state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, "unplanned": now_ns})
-    return state, [RequestReconcile(reason=f"{state.symbol}: a position of {state.position.quantity} has no plan")]
-
-
-def _finish(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
-    """Once flat: cancel what is left, stops last, and close the books when every order has ended and is settled.
-
-    While the venue tells of a position or of entry fills that our executions do not explain, stops and books stay.
-    """
-    if state.plan is None or not state.position.flat:
-        return state, []
-    never_entered = not state.opened_ns and not any(order.live for order in state.orders.values())
-    if not state.opened_ns and not (never_entered and _entry_is_over(state)):
-        return state, []
-    unexplained = _unexplained(state)
-    left = [order for order in state.orders.values() if order.live]
-    if state.hold_stops or unexplained:
-        left = [order for order in left if order.intent.role not in (Role.STOP, Role.TIGHTENED_STOP)]
-    state, effects = cancelling(state, left, "the position is closed", now_ns)
-    stuck_orders = hanging(state, state.orders.values(), now_ns, state.policy.stuck_ns)
-    waiting = any(order.live for order in state.orders.values() if order not in stuck_orders)
-    unsettled = [order for order in state.orders.values() if not order.live and not order.settled]
-    if unsettled and (unexplained or not waiting):
-        state, more = _settle(state, unsettled, now_ns)
-        return state, effects + more
-    if waiting or unexplained:
-        return state, effects
-    effects += [_stuck_alert(state, order) for order in stuck_orders]
-    state, more = _close_books(state, now_ns)
-    return state, effects + more
-
-
-def _unexplained(state: TradeState) -> bool:
-    untold = any(order.filled < order.venue_filled for order in state.of(Role.ENTRY))
-    return bool(state.opened_ns) and (untold or bool(state.venue_quantity))
-
-
-def _stuck_alert(state: TradeState, order: Order) -> Alert:
-    text = f"{order.client_id} hangs while triggering; the position is closed, the order is left to the venue"
-    return Alert(level=AlertLevel.CRITICAL, code="ORDER_STUCK", text=text, symbol=state.symbol)
-
-
-def _entry_is_over(state: TradeState) -> bool:
-    entries = state.of(Role.ENTRY)
-    if not entries:
-        return bool(state.withdrawn)
-    last = entries[-1]
-    another = last.state is OrderState.REJECTED and last.retryable and len(entries) < state.policy.entry_attempts
-    return not (another and not state.withdrawn)
-
-
-def _settle(state: TradeState, unsettled: list[Order], now_ns: int) -> tuple[TradeState, list[Effect]]:
-    key = "settle"
-    if not due(state.asked_ns.get(key), now_ns, state.policy.repeat_ns):
-        return state, []
-    names = ", ".join(order.client_id for order in unsettled)
-    state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, key: now_ns})
-    return state, [RequestReconcile(reason=f"{state.symbol}: the venue reported fills that we have not seen: {names}")]
-
-
-def _close_books(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
-    plan = state.plan
-    assert plan is not None
-    effects: list[Effect] = []
-    if state.opened_ns:
-        closed = summary(state, now_ns)
-        effects.append(closed)
-        effects.append(PlanEnded(key=plan.key, symbol=plan.symbol, reason=closed.outcome, entered=True))
-    else:
-        reason = state.withdrawn or (state.of(Role.ENTRY)[-1].reason if state.of(Role.ENTRY) else "withdrawn")
-        effects.append(PlanEnded(key=plan.key, symbol=plan.symbol, reason=reason, entered=False))
-    following = state.queued
-    state = TradeState(
-        instrument=state.instrument,
-        policy=state.policy,
-        prefix=state.prefix,
-        position=Position(symbol=state.symbol),
-        done=state.done,
-        may_enter=state.may_enter,
-        mark=state.mark,
-        venue_quantity=state.venue_quantity,
-        venue_quantity_ns=state.venue_quantity_ns,
-        plan=following,
-        expires_ns=state.queued_expires_ns,
-    )
-    if following is None:
-        return state, effects
-    effects.append(PlanStarted(key=following.key, symbol=following.symbol))
-    state, more = enter(state, now_ns)
-    return state, effects + more
-
-
-def summary(state: TradeState, now_ns: int) -> TradeClosed:
-    """The closed trade in figures; raises AssertionError without a plan."""
-    plan = state.plan
-    assert plan is not None
-    bought, paid = _traded(state, closing=False)
-    sold, received = _traded(state, closing=True)
-    return TradeClosed(
-        key=plan.key,
-        symbol=plan.symbol,
-        side=plan.side,
-        quantity=bought,
-        entry_price=paid / bought if bought else Decimal(0),
-        exit_price=received / sold if sold else Decimal(0),
-        # A mean entry price may not end within 28 digits; venues book money in 8 decimals.
-        pnl=(state.position.realized_pnl - state.position.commission).quantize(_MONEY),
-        commission=state.position.commission,
-        outcome=_outcome(state),
-        fills=state.fills,
-        opened_ns=state.opened_ns,
-        closed_ns=now_ns,
-    )
-
-
-def _traded(state: TradeState, *, closing: bool) -> tuple[Decimal, Decimal]:
-    orders = [order for order in state.orders.values() if order.intent.role.protective is closing]
-    return sum((o.filled for o in orders), Decimal(0)), sum((o.quote_filled for o in orders), Decimal(0))
-
-
-def _outcome(state: TradeState) -> str:
-    if state.filled(Role.EXIT):
-        return "exit"
-    if state.filled(Role.STOP):
-        return "stopped"
-    if state.filled(Role.TIGHTENED_STOP):
-        return "break_even"
-    if state.filled(Role.TAKE_PROFIT_2):
-        return "tp2"
-    return "tp1" if state.filled(Role.TAKE_PROFIT_1) else "external"
