@@ -1,8 +1,9 @@
 """Wiring: from a configuration to a journal, a venue and the actors of one account."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,7 +18,7 @@ from execactor.actors.reconciler import ReconcilerActor
 from execactor.actors.risk import RiskActor
 from execactor.actors.venue_gateway import EventRouter, VenueGateway
 from execactor.config import Config, Credentials, Mode
-from execactor.domain.errors import ConfigurationError
+from execactor.domain.errors import ConfigurationError, RetryLater
 from execactor.domain.instrument import Instrument
 from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode
 from execactor.runtime import ActorSystem, Clock, DeadLetter
@@ -33,6 +34,9 @@ from execactor.venues.transport import LiveTransport
 logger = logging.getLogger(__name__)
 
 MS = 1_000_000
+CONNECT_S = 20.0
+
+T = TypeVar("T")
 
 
 class Assembly(msgspec.Struct, kw_only=True):
@@ -161,3 +165,19 @@ def _watch(context: Context, system: ActorSystem) -> None:
 def report_of(context: Context) -> dict[str, Any]:
     """Figures of the runtime for people: latency by leg, journal position."""
     return {"latency_us": context.latencies.report(), "journal_seq": context.journal.seq}
+
+
+async def persistently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again while the venue says "later", up to CONNECT_S; then its RetryLater is raised."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + CONNECT_S
+    pause_s = 0.1
+    while True:
+        try:
+            return await attempt()
+        except RetryLater as error:
+            if loop.time() + pause_s > deadline:
+                raise
+            logger.warning("the venue cannot be reached yet: %s; trying again in %g s", error, pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 2.0)

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import pykka
 
@@ -18,15 +18,13 @@ from execactor.assembly import Assembly
 from execactor.config import Config, Credentials
 from execactor.domain.account import EngineState
 from execactor.domain.decision import Decision, parse_decision
-from execactor.domain.errors import ExecactorError, RetryLater
+from execactor.domain.errors import ExecactorError
 from execactor.domain.messages import (
-    Alert,
     CancelOrder,
     DecisionReceived,
     EngineStateChanged,
     FlatMode,
     Kill,
-    PlanEnded,
     Receipt,
     Resume,
     SignalReceived,
@@ -35,7 +33,15 @@ from execactor.domain.messages import (
 from execactor.domain.order import Order, OrderState, Role
 from execactor.domain.signal import Signal, SignalAction, signal_problem
 from execactor.listeners import Callback, Expectations, Fill, Listeners
-from execactor.outcomes import EmergencyStop, OrderResult, OrderStatus, Validation, status_of
+from execactor.outcomes import (
+    EmergencyStop,
+    OrderResult,
+    OrderStatus,
+    Validation,
+    entry_result,
+    kill_complete,
+    status_of,
+)
 from execactor.performance import Performance
 from execactor.risk.kill_switch import Stage
 from execactor.runtime import Clock, SystemClock
@@ -49,17 +55,6 @@ logger = logging.getLogger(__name__)
 
 STOP_DEADLINE_NS = 10_000_000_000
 ANSWER_S = 5.0
-CONNECT_S = 20.0
-T = TypeVar("T")
-
-_ANSWERED = (
-    OrderState.ACKNOWLEDGED,
-    OrderState.PARTIALLY_FILLED,
-    OrderState.FILLED,
-    OrderState.REJECTED,
-    OrderState.CANCELLED,
-    OrderState.EXPIRED,
-)
 
 
 class Engine:
@@ -125,11 +120,11 @@ class Engine:
         venue = self._venue or assembly.make_venue(self.config, credentials, clock)
         made: Assembly | None = None
         try:
-            instruments = await _persistently(venue.instruments)
+            instruments = await assembly.persistently(venue.instruments)
             made = assembly.assemble(self.config, account, lock, venue, instruments, clock)
             self._listen(made)
             router, books = made.router, made.books
-            await _persistently(lambda: venue.connect(router, books))
+            await assembly.persistently(lambda: venue.connect(router, books))
         except BaseException:
             if made is not None:
                 await self._tear_down(made)
@@ -190,7 +185,7 @@ class Engine:
         if not receipt.accepted or receipt.duplicate or signal.action.closes:
             error = "" if receipt.accepted else receipt.reason
             return OrderResult(success=receipt.accepted, key=receipt.key, duplicate=receipt.duplicate, error=error)
-        answer = self._expectations.expect(lambda record: _entry_result(record, receipt.key))
+        answer = self._expectations.expect(lambda record: entry_result(record, receipt.key))
         answered = await self._answered_entry(signal.symbol, receipt.key)
         try:
             return answered if answered is not None else await asyncio.wait_for(answer, timeout_s)
@@ -250,14 +245,14 @@ class Engine:
         order = await self._order(client_id)
         if order is None or order.intent.role.protective:
             return False
-        ended = self._expectations.expect(lambda record: _ended(record, client_id))
+        ending = self._expectations.expect(lambda record: ended(record, client_id))
         actor = self._running().context.orders[order.intent.symbol]
         actor.tell(CancelOrder(client_id=client_id, reason="asked by the user"))
         if not order.live:
-            ended.cancel()
+            ending.cancel()
             return order.state is not OrderState.FILLED
         try:
-            order = await asyncio.wait_for(ended, timeout_s)
+            order = await asyncio.wait_for(ending, timeout_s)
         except TimeoutError:
             return False
         return order.state is not OrderState.FILLED
@@ -282,7 +277,7 @@ class Engine:
         context = self._running().context
         before = [view.symbol for view in await self.positions() if not view.position.flat]
         resting = [order.client_id for order in await self.orders() if order.live and order.intent.role is Role.ENTRY]
-        complete = self._expectations.expect(_kill_complete)
+        complete = self._expectations.expect(kill_complete)
         context.account.tell(Kill(reason=reason))
         errors: list[str] = []
         try:
@@ -433,7 +428,7 @@ class Engine:
     async def _answered_entry(self, symbol: str, key: str) -> OrderResult | None:
         orders: tuple[Order, ...] = await _asked(self._running().context.orders[symbol], Describe())
         for order in reversed(orders):
-            result = _entry_result(OrderChanged(order=order), key)
+            result = entry_result(OrderChanged(order=order), key)
             if result is not None:
                 return result
         return None
@@ -451,46 +446,6 @@ class Engine:
             )
         made.context.journal.close()
         made.lock.release()
-
-
-async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again while the venue says "later", up to CONNECT_S; then its RetryLater is raised."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + CONNECT_S
-    pause_s = 0.1
-    while True:
-        try:
-            return await attempt()
-        except RetryLater as error:
-            if loop.time() + pause_s > deadline:
-                raise
-            logger.warning("the venue cannot be reached yet: %s; trying again in %g s", error, pause_s)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, 2.0)
-
-
-def _entry_result(record: Record, key: str) -> OrderResult | None:
-    """What a record says of the entry of `key`, once the venue or the engine has answered."""
-    match record:
-        case OrderChanged(order=order) if order.intent.decision_key == key and order.intent.role is Role.ENTRY:
-            if order.state not in _ANSWERED:
-                return None
-            rejected = order.state is OrderState.REJECTED
-            return OrderResult(success=not rejected, key=key, order=order, error=order.reason if rejected else "")
-        case PlanEnded(key=ended, reason=reason, entered=False) if ended == key:
-            return OrderResult(success=False, key=key, error=reason)
-        case _:
-            return None
-
-
-def _ended(record: Record, client_id: str) -> Order | None:
-    if not isinstance(record, OrderChanged) or record.order.client_id != client_id or record.order.live:
-        return None
-    return record.order
-
-
-def _kill_complete(record: Record) -> bool | None:
-    return True if isinstance(record, Alert) and record.code == "KILL_COMPLETE" else None
 
 
 async def _asked(actor: pykka.ActorRef[Any], message: Any) -> Any:

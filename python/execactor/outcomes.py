@@ -4,7 +4,18 @@ from decimal import Decimal
 
 import msgspec
 
+from execactor.domain.messages import Alert, PlanEnded
 from execactor.domain.order import Order, OrderState, Role
+from execactor.store.records import OrderChanged, Record
+
+_ANSWERED = (
+    OrderState.ACKNOWLEDGED,
+    OrderState.PARTIALLY_FILLED,
+    OrderState.FILLED,
+    OrderState.REJECTED,
+    OrderState.CANCELLED,
+    OrderState.EXPIRED,
+)
 
 
 class Validation(msgspec.Struct, frozen=True):
@@ -65,3 +76,27 @@ def status_of(order: Order) -> OrderStatus:
         trigger_price=order.intent.trigger_price,
         reason=order.reason,
     )
+
+
+def entry_result(record: Record, key: str) -> OrderResult | None:
+    """What a record says of the entry of `key`, once the venue or the engine has answered."""
+    match record:
+        case OrderChanged(order=order) if order.intent.decision_key == key and order.intent.role is Role.ENTRY:
+            if order.state not in _ANSWERED:
+                return None
+            rejected = order.state is OrderState.REJECTED
+            return OrderResult(success=not rejected, key=key, order=order, error=order.reason if rejected else "")
+        case PlanEnded(key=ended, reason=reason, entered=False) if ended == key:
+            return OrderResult(success=False, key=key, error=reason)
+        case _:
+            return None
+
+
+def ended(record: Record, client_id: str) -> Order | None:
+    if not isinstance(record, OrderChanged) or record.order.client_id != client_id or record.order.live:
+        return None
+    return record.order
+
+
+def kill_complete(record: Record) -> bool | None:
+    return True if isinstance(record, Alert) and record.code == "KILL_COMPLETE" else None
