@@ -38,6 +38,7 @@ from execactor.outcomes import (
     OrderResult,
     OrderStatus,
     Validation,
+    ended,
     entry_result,
     kill_complete,
     status_of,
