@@ -1,0 +1,172 @@
+"""Reports and trades of no order of ours: when they are judged, and what becomes of one that was ours after all."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from actor_stage import MS, SECOND, Stage, snapshot
+from rule_makers import SYMBOL, execution, stop_intent
+from test_order_doubts import Desk, approved, shown, shown_stop
+
+from execactor.actors.position import Describe
+from execactor.domain.messages import (
+    EnterSafeMode,
+    OrdersReconciled,
+    OrderUpdate,
+    RequestReconcile,
+    SnapshotArrived,
+    StrayExecution,
+    SubmitProtective,
+)
+from execactor.domain.order import OrderEvent, OrderState
+from execactor.domain.reports import Acknowledged, ExecutionReport, OrderReport, Unknown
+from execactor.store.records import ExecutionAttributed, ExecutionBooked
+from execactor.store.recovery import replay
+
+
+def foreign(**changes: Any) -> OrderReport:
+    return shown(client_id="web_1", venue_id="5001", **changes)
+
+
+def trade(trade_id: int = 1, **changes: Any) -> ExecutionReport:
+    made = execution(trade_id, **{"venue_order_id": "5001"} | changes)
+    return ExecutionReport(execution=made, filled=made.quantity)
+
+
+@pytest.fixture
+def desk(stage: Stage) -> Desk:
+    return Desk(stage)
+
+
+async def stop_working(desk: Desk) -> None:
+    """A conditional order of ours, whose child at the venue is not known."""
+    await desk.send(SubmitProtective(intent=stop_intent()), Acknowledged(venue_id="7001"))
+    await desk.stage.tell(desk.ref, shown_stop())
+
+
+async def test_with_nothing_of_ours_about_a_stranger_is_judged_at_once(stage: Stage, desk: Desk) -> None:
+    await stage.tell(desk.ref, foreign(), trade())
+    assert [alert.code for alert in stage.alerts()] == ["FOREIGN_ORDER"]
+    assert len(stage.told("position", StrayExecution)) == len(stage.told("risk", StrayExecution)) == 1
+    assert len(stage.told("account", EnterSafeMode)) == 2
+    assert [record.client_id for record in stage.records(ExecutionBooked)] == [""]
+
+
+async def test_while_a_stop_of_ours_could_have_made_it_a_stranger_waits_a_second(stage: Stage, desk: Desk) -> None:
+    await stop_working(desk)
+    await stage.tell(desk.ref, foreign(), trade())
+    await stage.after(999 * MS)
+    assert stage.alerts() == []
+    assert stage.told("position", StrayExecution) == []
+    await stage.after(1 * MS)
+    assert [alert.code for alert in stage.alerts()] == ["FOREIGN_ORDER"]
+    assert len(stage.told("position", StrayExecution)) == 1
+
+
+async def test_more_strangers_do_not_put_off_the_judgement_of_the_first(stage: Stage, desk: Desk) -> None:
+    await stop_working(desk)
+    for number in range(1, 5):
+        await stage.tell(desk.ref, trade(number))
+        await stage.after(400 * MS)
+    assert len(stage.told("position", StrayExecution)) >= 1
+
+
+async def test_a_child_whose_parent_is_named_later_was_ours(stage: Stage, desk: Desk) -> None:
+    await stop_working(desk)
+    await stage.tell(desk.ref, trade(venue_order_id="5001"))
+    await stage.tell(desk.ref, shown_stop(OrderEvent.TRIGGERED, child_id="5001"))
+    booked = [update for update in stage.told("position", OrderUpdate) if update.execution is not None]
+    assert [update.order.client_id for update in booked] == ["capi_sl_d1"]
+    await stage.after(10 * SECOND)
+    assert stage.told("position", StrayExecution) == []
+    assert stage.told("account", EnterSafeMode) == []
+
+
+async def test_while_an_order_is_in_doubt_a_stranger_waits_three_seconds(stage: Stage, desk: Desk) -> None:
+    await desk.doubtful_entry()
+    await stage.tell(desk.ref, trade(venue_order_id="9001"))
+    for _ in range(2):
+        await stage.after(SECOND)
+        assert stage.told("position", StrayExecution) == []
+    await stage.after(SECOND)
+    assert len(stage.told("position", StrayExecution)) == 1
+
+
+async def test_an_order_that_is_found_in_time_takes_its_trade(stage: Stage, desk: Desk) -> None:
+    await desk.doubtful_entry()
+    await stage.tell(desk.ref, trade(venue_order_id="9001", quantity="0.05"))
+    await stage.after(500 * MS)
+    await stage.answer("query", shown(OrderEvent.FILLED, filled=Decimal("0.05")))
+    await stage.after(3 * SECOND)
+    order = await desk.order()
+    assert (order.state, order.filled, order.settled) == (OrderState.FILLED, Decimal("0.05"), True)
+    assert stage.told("position", StrayExecution) == []
+
+
+async def test_a_trade_taken_for_another_hands_goes_to_its_order_and_moves_nothing_twice(
+    stage: Stage, desk: Desk
+) -> None:
+    await desk.doubtful_entry()
+    missed = trade(venue_order_id="9001", quantity="0.05")
+    await stage.tell(desk.ref, missed)
+    for _ in range(3):
+        await stage.after(SECOND)
+    assert len(stage.told("position", StrayExecution)) == 1
+    stage.heard["position"].clear()
+
+    await stage.answer("query", shown(OrderEvent.FILLED, filled=Decimal("0.05")))
+    await stage.answer("snapshot", snapshot("0.05", trades=[missed.execution]))
+    order = await desk.order()
+    assert (order.filled, order.settled) == (Decimal("0.05"), True)
+    assert [alert.code for alert in stage.alerts()] == ["FILL_ATTRIBUTED"]
+    assert all(update.execution is None for update in stage.told("position", OrderUpdate))
+    assert stage.told("position", StrayExecution) == []
+
+    history = replay(stage.journal.rows()).symbol(SYMBOL)
+    assert history.orders["capi_entry_d1"].filled == Decimal("0.05")
+    assert history.position.quantity == Decimal("0.05")
+    assert history.strays == set()
+    assert len(stage.records(ExecutionAttributed)) == 1
+
+
+async def test_a_trade_that_was_judged_is_not_judged_again(stage: Stage, desk: Desk) -> None:
+    await stage.tell(desk.ref, trade())
+    for _ in range(3):
+        arrived = SnapshotArrived(snapshot=snapshot(trades=[trade().execution], requested_ns=10 * SECOND))
+        await stage.tell(desk.ref, arrived, trade())
+        await stage.after(5 * SECOND)
+    assert len(stage.told("position", StrayExecution)) == 1
+    assert len(stage.records(ExecutionBooked)) == 1
+
+
+async def test_while_a_trade_waits_for_its_owner_the_listed_position_is_not_judged(stage: Stage, desk: Desk) -> None:
+    await stop_working(desk)
+    await stage.tell(desk.ref, trade())
+    await stage.tell(desk.ref, SnapshotArrived(snapshot=snapshot("0.01", requested_ns=0)))
+    [reconciled] = stage.told("position", OrdersReconciled)
+    assert (reconciled.unjudged, reconciled.quiet) == (True, False)
+
+
+async def test_an_order_with_our_prefix_that_we_do_not_know_is_compared_not_feared(stage: Stage, desk: Desk) -> None:
+    await stage.tell(desk.ref, shown(client_id="capi_entry_ghost"))
+    [request] = stage.told("reconciler", RequestReconcile)
+    assert "capi_entry_ghost has our prefix" in request.reason
+    assert stage.told("account", EnterSafeMode) == []
+    listed = snapshot(orders=[shown(client_id="capi_entry_ghost")], requested_ns=10 * SECOND)
+    await stage.tell(desk.ref, SnapshotArrived(snapshot=listed))
+    [ref] = stage.open("cancel")
+    assert ref.client_id == "capi_entry_ghost"
+    assert [alert.code for alert in stage.alerts()] == ["STRAY_ORDER"]
+
+
+async def test_an_entry_on_its_way_is_no_reason_to_wait_once_it_has_its_venue_id(stage: Stage, desk: Desk) -> None:
+    await desk.send(approved(), Acknowledged(venue_id="9001"))
+    await stage.tell(desk.ref, trade())
+    assert len(stage.told("position", StrayExecution)) == 1
+    assert len(await stage.ask(desk.ref, Describe())) == 1
+
+
+async def test_a_lost_answer_is_a_reason_to_wait(stage: Stage, desk: Desk) -> None:
+    await desk.send(approved(), Unknown(reason="no answer"))
+    await stage.tell(desk.ref, trade())
+    assert stage.told("position", StrayExecution) == []
