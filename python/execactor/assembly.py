@@ -34,6 +34,7 @@ from execactor.venues.transport import LiveTransport
 logger = logging.getLogger(__name__)
 
 MS = 1_000_000
+SECOND = 1_000 * MS
 CONNECT_S = 20.0
 
 T = TypeVar("T")
@@ -101,6 +102,7 @@ def assemble(
         limits=config.limits(),
         max_decision_age_ms=config.decisions.max_age_s * 1_000,
         reconcile_interval_ns=config.reconcile_interval_ns,
+        position_interval_ns=config.reconcile.position_interval_s * SECOND,
         orphan_stop_fraction=config.protection.orphan_stop_fraction,
     )
     context = Context(settings, journal, venue, instruments, clock, replay(journal.rows()))
@@ -126,6 +128,8 @@ def start_decision_source(assembly: Assembly, config: Config) -> None:
     """Watch the configured decisions, if there are any; it stops before all other actors."""
     if config.decisions.path:
         path = config.path(config.decisions.path)
+        if not path.suffix:
+            path.mkdir(parents=True, exist_ok=True)
         interval_ns = config.decisions.poll_ms * MS
         source = assembly.system.start(DecisionSourceActor, assembly.context, path, interval_ns, name="decision_source")
         assembly.refs.insert(0, source)

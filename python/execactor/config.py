@@ -80,9 +80,13 @@ class ProtectionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class ReconcileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[reconcile]: how often our view is compared with the venue's, besides after each surprise."""
+    """[reconcile]: how often our view is compared with the venue's, besides after each surprise.
+
+    position_interval_s: the same while a position is open, so that a stop that vanished without an event is noticed.
+    """
 
     interval_s: int = 300
+    position_interval_s: int = 5
 
 
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -209,6 +213,15 @@ def credentials(config: Config, environ: Mapping[str, str] | None = None) -> Cre
     return Credentials(*values)
 
 
+_CHOICES = {
+    "mode": tuple(str(mode) for mode in Mode),
+    "venue.name": ("binance_usdm",),
+    "venue.margin_type": ("ISOLATED", "CROSSED"),
+    "venue.order_path": ("ws", "rest"),
+    "log.level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+}
+
+
 def _explained(error: msgspec.ValidationError, raw: Mapping[str, Any]) -> ConfigurationError:
     message = str(error)
     text, _, where = message.partition(" - at `$")
@@ -221,7 +234,9 @@ def _explained(error: msgspec.ValidationError, raw: Mapping[str, Any]) -> Config
     if missing is not None:
         name = f"{key}.{missing.group(1)}".lstrip(".")
         return ConfigurationError(name, None, "required; add it to the file")
-    return ConfigurationError(key, _value(raw, key), text[0].lower() + text[1:])
+    fix = f"{text[0].lower()}{text[1:]}"
+    choices = _CHOICES.get(key)
+    return ConfigurationError(key, str(_value(raw, key)), f"choose {', '.join(choices)}" if choices else fix)
 
 
 def _value(raw: Any, key: str) -> Any:
@@ -244,6 +259,9 @@ def _check(config: Config) -> None:
         )
     if not config.symbols:
         raise ConfigurationError("symbols", list(config.symbols), 'name at least one, e.g. ["BTCUSDT"]')
+    strange = [name for name in config.symbols if not re.fullmatch(r"[A-Z0-9_]{2,32}", name)]
+    if strange or len(set(config.symbols)) != len(config.symbols):
+        raise ConfigurationError("symbols", list(config.symbols), "name each symbol once, in capitals, e.g. BTCUSDT")
     if not valid_prefix(config.prefix):
         raise ConfigurationError("prefix", config.prefix, "use 1 to 8 letters and digits")
     if config.mode is Mode.SIM:
@@ -269,11 +287,18 @@ def _check_numbers(config: Config) -> None:
         "protection.stop_deadline_ms": config.protection.stop_deadline_ms,
         "protection.verify_ms": config.protection.verify_ms,
         "reconcile.interval_s": config.reconcile.interval_s,
+        "reconcile.position_interval_s": config.reconcile.position_interval_s,
         "log.max_bytes": config.log.max_bytes,
     }
     for key, value in positive.items():
         if not Decimal(value).is_finite() or value <= 0:
-            raise ConfigurationError(key, value, "must be above 0")
+            raise ConfigurationError(key, str(value), "must be above 0")
+    for key, number in (
+        ("protection.fill_pause_ms", config.protection.fill_pause_ms),
+        ("log.backups", config.log.backups),
+    ):
+        if number < 0:
+            raise ConfigurationError(key, number, "must be 0 or more")
     fractions = {
         "risk.daily_loss_fraction": config.risk.daily_loss_fraction,
         "risk.drawdown_fraction": config.risk.drawdown_fraction,
@@ -283,7 +308,7 @@ def _check_numbers(config: Config) -> None:
     }
     for key, fraction in fractions.items():
         if fraction is not None and (not fraction.is_finite() or not 0 < fraction < 1):
-            raise ConfigurationError(key, fraction, "must be a fraction between 0 and 1, e.g. 0.02 for 2 %")
+            raise ConfigurationError(key, str(fraction), "must be a fraction between 0 and 1, e.g. 0.02 for 2 %")
     if not 1 <= config.venue.recv_window_ms <= 2_000:
         raise ConfigurationError("venue.recv_window_ms", config.venue.recv_window_ms, "choose 1 to 2000")
     if config.venue.leverage > config.risk.max_leverage:

@@ -282,7 +282,7 @@ class Engine:
         context.account.tell(Kill(reason=reason))
         errors: list[str] = []
         try:
-            if (await self.account_status()).kill_stage is not Stage.FLAT:
+            if before or (await self.account_status()).kill_stage is not Stage.FLAT:
                 await asyncio.wait_for(complete, timeout_s)
         except TimeoutError:
             errors.append(f"not confirmed flat within {timeout_s:g} s; the sequence goes on")

@@ -101,7 +101,7 @@ class AccountActor(LoopActor):
         A kill goes on: it begins anew once the venue was compared with.
         """
         before = replay(self.context.rows())
-        self.mode = EngineMode(begun=True, known_once=True)
+        self.mode = EngineMode(begun=True, known_once=True, stream_up=self.context.stream_up)
         if before.engine is EngineState.HALTED:
             self._change(engine_state.stopped(self.mode, EngineState.HALTED, before.engine_reason))
         else:
@@ -148,6 +148,7 @@ class AccountActor(LoopActor):
         self.context.reconciler.tell(RequestReconcile(reason=reason))
 
     def _on_stream(self, message: StreamChanged) -> None:
+        self.context.stream_up = message.continuous
         if not message.continuous:
             text = f"private stream lost: {message.reason}; no entries until it is back and compared"
             self.context.alert.tell(Alert(level=AlertLevel.ERROR, code="STREAM_LOST", text=text))
@@ -172,7 +173,8 @@ class AccountActor(LoopActor):
 
     def _resume(self, reason: str) -> str | None:
         """Why a person's wish to resume is refused; None when it is followed."""
-        if self.kill.stage in (Stage.FLATTENING, Stage.CONFIRMING):
+        halted = self.mode.goal is EngineState.HALTED
+        if self.kill.stage in (Stage.FLATTENING, Stage.CONFIRMING) or (halted and self.kill.stage is Stage.OFF):
             return "the kill sequence is still closing positions"
         self.context.write()
         if not self.context.durable:
@@ -201,7 +203,6 @@ class AccountActor(LoopActor):
             lasting = state if state is EngineState.RUNNING else self.mode.goal
             context.record(msgspec.structs.replace(change, state=lasting), context.settings.account)
         logger.info("engine is %s: %s", state, change.reason)
-        context.gateway.tell(change)
         context.risk.tell(change)
         for actor in context.positions.values():
             actor.tell(change)
@@ -231,7 +232,6 @@ class AccountActor(LoopActor):
                     self._look()
                 case ReleaseStops():
                     self._tell_positions(FlatConfirmed())
-                    self.timers.cancel("kill")
                     text = f"kill sequence complete, the account is flat: {self.kill.reason}"
                     self.context.alert.tell(Alert(level=AlertLevel.WARNING, code="KILL_COMPLETE", text=text))
 

@@ -11,8 +11,9 @@ import pykka
 
 from execactor.domain.account import EngineState
 from execactor.domain.errors import RetryLater
+from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import EngineStateChanged, EnterSafeMode, OrderUpdate, StrayExecution
+from execactor.domain.messages import DecisionReceived, EngineStateChanged, EnterSafeMode, OrderUpdate, StrayExecution
 from execactor.risk.limits import Limits
 from execactor.runtime import Clock, Supervision
 from execactor.runtime.latency import LatencyBoard
@@ -44,6 +45,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     max_decision_age_ms: int = 600_000
     reconcile_interval_ns: int = 300_000_000_000
+    position_interval_ns: int = 5_000_000_000
     orphan_stop_fraction: Decimal = Decimal("0.01")
 
 
@@ -74,7 +76,10 @@ def untold(
 class Context:
     """One per engine. The refs are filled in by the engine before any message flows.
 
-    engine_state and epoch are AccountActor's, kept here for actors that restart. closing: the engine stops; what still
+    engine_state, epoch and stream_up are AccountActor's, acting and waiting PositionActors', kept here for actors that
+    restart: symbols whose orders were compared once (exposed: those with a position; last_trade_ms: the
+    venue's time of the last execution that we know of), and decisions that wait until risk may be taken.
+    closing: the engine stops; what still
     comes from the venue is for the next start.
     """
 
@@ -99,6 +104,11 @@ class Context:
         self.state_listeners: list[Callable[[EngineStateChanged], None]] = []
         self.engine_state = EngineState.STARTING
         self.epoch = recovered.epoch
+        self.stream_up = True
+        self.acting: set[str] = set()
+        self.exposed: set[str] = set()
+        self.last_trade_ms = {name: history.last_trade_ms for name, history in recovered.symbols.items()}
+        self.waiting: dict[str, DecisionReceived] = {}
         self.closing = False
         self._unwritten: deque[tuple[int, str, Record]] = deque()
         self.account: Ref
@@ -107,7 +117,11 @@ class Context:
         self.alert: Ref
         self.gateway: Ref
         self.market: Ref
-        self._key_owners = {key: name for name, history in recovered.symbols.items() for key in history.done}
+        self._keys = {
+            key: (name, body_hash)
+            for name, history in recovered.symbols.items()
+            for key, body_hash in history.done.items()
+        }
         self.positions: dict[str, Ref] = {}
         self.orders: dict[str, Ref] = {}
 
@@ -148,13 +162,27 @@ class Context:
         for number, (ts_ns, key, record) in enumerate(self._unwritten, self.journal.seq + 1):
             yield JournalRow(number, ts_ns, encode(record)[0], key, record)
 
-    def claim_key(self, key: str, symbol: str) -> str | None:
-        """Reserve a decision key for `symbol`; returns the other symbol that has it already, or None.
+    def executions_of(self, symbol: str) -> list[tuple[str, Execution]]:
+        """Executions of a symbol's present plan in the journal, with the client id of their order."""
+        recovered = replay(self.rows())
+        plan = recovered.symbol(symbol).plan
+        orders = recovered.symbol(symbol).orders
+        return [
+            (client_id, execution)
+            for client_id, execution in recovered.executions
+            if client_id in orders and plan is not None and orders[client_id].intent.decision_key == plan.key
+        ]
+
+    def knows_key(self, key: str) -> bool:
+        """Whether a decision key was ever taken up on this account."""
+        return key in self._keys
+
+    def claim_key(self, key: str, symbol: str, body_hash: str) -> tuple[str, str]:
+        """Whose a decision key is, and the hash of its body; reserves it when it was free. Keys are never forgotten.
 
         Client order ids are made of the key alone, so two symbols must never share one.
         """
-        owner = self._key_owners.setdefault(key, symbol)
-        return None if owner == symbol else owner
+        return self._keys.setdefault(key, (symbol, body_hash))
 
     def history(self, symbol: str, *, after_restart: bool) -> SymbolHistory:
         """What the journal tells of a symbol; after an actor's restart it is read anew."""

@@ -43,13 +43,13 @@ from execactor.domain.reports import (
     Rejected,
     Unknown,
 )
-from execactor.reconcile.compare import compare_orders, compare_trades, missing_stop
+from execactor.reconcile.compare import LISTING_LAG_NS, compare_orders, compare_trades, missing_stop
 from execactor.reconcile.findings import FindingKind, TradesCompared
 from execactor.runtime import LoopActor
 from execactor.store.records import ExecutionAttributed, ExecutionBooked, IntentRecorded, OrderChanged
 from execactor.venues.port import OrderRef
 
-LISTING_LAG_NS = 3_000_000_000
+CANCEL_LOST_NS = 3_000_000_000
 TOMBSTONE_NS = 24 * 3_600_000_000_000
 SWEEP_NS = 600_000_000_000
 
@@ -69,6 +69,7 @@ class OrderActor(LoopActor):
         self.symbol = symbol
         self.table = OrderTable()
         self.sent_wall_ns: dict[str, int] = {}
+        self.cancelled_ns: dict[str, int] = {}
         self.doubts = Doubts(context, symbol, lambda: self.timers)
         self.strangers = Strangers(context, symbol, lambda: self.timers)
         self.last_execution_ns = 0
@@ -84,6 +85,10 @@ class OrderActor(LoopActor):
         for order in self.table.orders.values():
             if order.live:
                 self._tell(order, recovered=True)
+        # The failure may have come between the journal and the telling; who knows an execution already passes it over.
+        for client_id, execution in self.context.executions_of(self.symbol):
+            if client_id in self.table.orders:
+                self._tell(self.table.orders[client_id], execution, recovered=True)
         self.context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: the order actor restarted: {cause}"))
 
     def on_receive(self, message: Any) -> Any:
@@ -170,15 +175,21 @@ class OrderActor(LoopActor):
             return
         if not order.live:
             self._tell(order)
-        elif order.pending is None:
+        elif order.pending is None or self._cancel_lost(client_id):
             self.table.mark_pending(client_id, Pending.CANCEL)
+            self.cancelled_ns[client_id] = self.clock.monotonic_ns()
             self.context.gateway.tell(Cancel(order=ref_of(order)))
+
+    def _cancel_lost(self, client_id: str) -> bool:
+        """Whether a cancel got no answer at all for so long that it must have been lost; to repeat it does no harm."""
+        return self.clock.monotonic_ns() - self.cancelled_ns.get(client_id, 0) > CANCEL_LOST_NS
 
     def _on_cancel_outcome(self, message: CancelOutcome) -> None:
         order = self.table.orders.get(message.client_id)
         if order is None:
             return
         order = self.table.mark_pending(message.client_id, None)
+        self.cancelled_ns.pop(message.client_id, None)
         match message.result:
             case Acknowledged(status=status):
                 if status is not None:
@@ -238,6 +249,7 @@ class OrderActor(LoopActor):
         now_ns = self.clock.monotonic_ns()
         self.last_execution_ns = now_ns
         self.last_trade_ms = max(self.last_trade_ms, execution.time_ms)
+        self.context.last_trade_ms[self.symbol] = self.last_trade_ms
         self.context.record(ExecutionBooked(client_id=order.client_id, execution=execution), order.client_id)
         if order.filled == execution.quantity and not order.intent.role.protective:
             self.context.latencies.record("ack_to_fill", now_ns - order.acknowledged_ns)
@@ -304,6 +316,11 @@ class OrderActor(LoopActor):
             self._fetch_missed(status.client_id)
         for order in compared.gone:
             self._doubt(order)
+        for revenant in compared.revenants:
+            findings.append((str(FindingKind.STRAY_ORDER), revenant.client_id))
+            self._cancel_stray(revenant)
+            text = f"{revenant.client_id} lives at the venue although it had ended for us"
+            self.context.account.tell(EnterSafeMode(reason=text))
         for stray in compared.strays:
             findings.append((str(FindingKind.STRAY_ORDER), stray.client_id))
             self._cancel_stray(stray)
@@ -383,12 +400,14 @@ class OrderActor(LoopActor):
 
     def _restore(self, *, after_restart: bool) -> None:
         history = self.context.history(self.symbol, after_restart=after_restart)
-        self.table = OrderTable(history.orders.values(), history.booked)
+        now_ns = self.clock.monotonic_ns()
+        orders = (o if o.live else msgspec.structs.replace(o, ended_ns=now_ns) for o in history.orders.values())
+        self.table = OrderTable(orders, history.booked)
         self.strangers.restore(history.strays)
         self.sent_wall_ns = dict(history.sent_wall_ns)
         self.last_trade_ms = history.last_trade_ms
         age_ns = self.clock.now_ns() - history.last_trade_ms * 1_000_000
-        self.last_execution_ns = self.clock.monotonic_ns() - age_ns
+        self.last_execution_ns = now_ns - age_ns
         self.timers.every("sweep", SWEEP_NS, Sweep())
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from execactor.actors.context import PERSISTENT, Context, untold
+from execactor.domain.account import EngineState
 from execactor.domain.decision import Action
 from execactor.domain.ids import decision_key
 from execactor.domain.messages import (
@@ -16,7 +17,9 @@ from execactor.domain.messages import (
     EngineStateChanged,
     EnterSafeMode,
     EntryRefused,
+    FlatMode,
     FlatRequested,
+    Flatten,
     OrdersReconciled,
     OrderUpdate,
     PlanAccepted,
@@ -77,11 +80,10 @@ class PositionActor(LoopActor):
         super().__init__(context, symbol)
         self.context = context
         self.symbol = symbol
-        self.active = False
+        self.active = symbol in context.acting
         self.quote: Quote | None = None
-        self.waiting: DecisionReceived | None = None
         self.difference: tuple[Decimal, Decimal] | None = None
-        self.told: frozenset[tuple[str, str]] = frozenset()
+        self.told: set[tuple[str, str]] = set()
         settings = context.settings
         self.state = fresh(context.instruments[symbol], settings.policy, settings.prefix)
 
@@ -90,10 +92,14 @@ class PositionActor(LoopActor):
         self._restore(self.context.history(self.symbol, after_restart=False))
 
     def on_restart(self, cause: BaseException) -> None:
-        """Start again from the journal; the reconciler then compares with the venue."""
-        self._restore(self.context.history(self.symbol, after_restart=True))
-        self.context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: the position actor restarted: {cause}"))
-        self._wake()
+        """Start again from the journal, in the engine's present state; the reconciler then compares with the venue."""
+        context = self.context
+        self._restore(context.history(self.symbol, after_restart=True))
+        state, reason = context.engine_state, f"the position actor restarted: {cause}"
+        self._feed(EngineStateChanged(state=state, epoch=context.epoch, reason=reason))
+        if state is EngineState.HALTED:
+            self._feed(Flatten(reason=reason))
+        context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: {reason}"))
 
     def on_receive(self, message: Any) -> Any:
         """Feed the machine; decisions and signals are sized first."""
@@ -110,11 +116,16 @@ class PositionActor(LoopActor):
                 self._compare(message)
             case EngineStateChanged():
                 self._on_engine_state(message)
+            case FlatMode() | FlatRequested():
+                self.context.waiting.pop(self.symbol, None)
+                self._feed(message)
             case EntryRefused():
                 self._record_refusal(message)
                 self._feed(message)
             case OrderUpdate() | StrayExecution():
                 news = untold(message, self.told)
+                if message.execution is not None:
+                    self.told.add(message.execution.key)
                 if news is not None:
                     self._feed(news)
             case _:
@@ -131,7 +142,7 @@ class PositionActor(LoopActor):
 
     def _on_engine_state(self, message: EngineStateChanged) -> None:
         self._feed(message)
-        waiting, self.waiting = self.waiting, None
+        waiting = self.context.waiting.pop(self.symbol, None)
         if waiting is not None:
             self._on_decision(waiting)
 
@@ -139,6 +150,7 @@ class PositionActor(LoopActor):
         now_ns = self.clock.monotonic_ns()
         advance = step if self.active else observe
         self.state, effects = advance(self.state, event, now_ns)
+        (self.context.exposed.discard if self.state.position.flat else self.context.exposed.add)(self.symbol)
         for effect in effects:
             self._carry_out(effect)
         if self.active:
@@ -171,13 +183,15 @@ class PositionActor(LoopActor):
     def _on_decision(self, message: DecisionReceived) -> None:
         decision = message.decision
         if decision.action is Action.FLAT:
-            if decision.key not in self.state.done:
-                self._feed(FlatRequested(reason=f"decision {decision.key} is flat"))
+            self.context.waiting.pop(self.symbol, None)
+            self._feed(FlatRequested(reason=f"decision {decision.key} is flat"))
             return
         settings = self.context.settings
         if not self.context.engine_state.takes_risk:
             # The newest decision waits; it is checked again, also for its age, when the engine may take risk.
-            self.waiting = message
+            waiting = self.context.waiting.get(self.symbol)
+            if waiting is None or waiting.decision.timestamp_ms <= decision.timestamp_ms:
+                self.context.waiting[self.symbol] = message
             return
         if decision.leverage > settings.limits.max_leverage:
             limit = settings.limits.max_leverage
@@ -235,13 +249,14 @@ class PositionActor(LoopActor):
             return self._refuse(name, plan)
         if plan.source == "decision" and plan.timestamp_ms < self.context.journal.created_ms:
             return self._refuse(name, "it is older than the journal, which cannot tell whether it was executed before")
-        owner = self.context.claim_key(plan.key, self.symbol)
-        if owner is not None:
+        fresh_key = not self.context.knows_key(plan.key)
+        owner, known = self.context.claim_key(plan.key, self.symbol, plan.body_hash)
+        if owner != self.symbol:
             return self._refuse(name, f"the id was used for {owner}; an id names one decision of the whole account")
-        known = self.state.done.get(plan.key)
-        remaining_ns = plan.valid_until_ms * 1_000_000 - self.clock.now_ns()
-        self._feed(PlanReceived(plan=plan, expires_ns=self.clock.monotonic_ns() + remaining_ns))
-        if known is None:
+        if fresh_key or plan.key in self.state.done:
+            remaining_ns = plan.valid_until_ms * 1_000_000 - self.clock.now_ns()
+            self._feed(PlanReceived(plan=plan, expires_ns=self.clock.monotonic_ns() + remaining_ns))
+        if fresh_key:
             return Receipt(key=plan.key, accepted=True)
         same = known == plan.body_hash
         reason = "taken up before" if same else "the key was used with another content"
@@ -283,6 +298,7 @@ class PositionActor(LoopActor):
             self._feed(VenuePositionSeen(quantity=theirs.quantity))
         if not self.active:
             self.active = True
+            self.context.acting.add(self.symbol)
             self._feed(Tick())
         settled = verdict is not Verdict.LOOK_AGAIN
         self.context.reconciler.tell(SymbolReconciled(symbol=self.symbol, findings=tuple(findings), settled=settled))
@@ -311,7 +327,7 @@ class PositionActor(LoopActor):
         )
 
     def _restore(self, history: SymbolHistory) -> None:
-        self.told = frozenset(history.booked)
+        self.told = set(history.booked)
         self.state = restored(self.state, history, self.clock.monotonic_ns(), self.clock.now_ns())
 
 

@@ -31,7 +31,12 @@ ROUND_DEADLINE_NS = 5_000_000_000
 FIRST_RETRY_NS = 250_000_000
 LONGEST_RETRY_NS = 5_000_000_000
 ROUNDS = 10
+WATCH = "positions are open"
 LOOK_BACK_MS = 60_000
+
+
+class WatchPositions(msgspec.Struct, frozen=True):
+    """Time to see whether the stops of open positions are still there: a venue may drop one without an event."""
 
 
 class StartRound(msgspec.Struct, frozen=True):
@@ -81,7 +86,9 @@ class ReconcilerActor(LoopActor):
 
     def on_start(self) -> None:
         """Compare periodically."""
-        self.timers.every("periodic", self.context.settings.reconcile_interval_ns, StartRound("periodic"))
+        settings = self.context.settings
+        self.timers.every("periodic", settings.reconcile_interval_ns, StartRound("periodic"))
+        self.timers.every("positions", settings.position_interval_ns, WatchPositions())
 
     def on_restart(self, cause: BaseException) -> None:
         """Begin the comparison anew that the failed instance did not end."""
@@ -93,6 +100,8 @@ class ReconcilerActor(LoopActor):
         match message:
             case RequestReconcile(reason=reason) | StartRound(reason=reason):
                 self._request(reason)
+            case WatchPositions():
+                self._watch_positions()
             case SnapshotCame(snapshot=snapshot):
                 self._spread(snapshot)
             case SnapshotFailed(reason=reason, fatal=fatal):
@@ -109,11 +118,18 @@ class ReconcilerActor(LoopActor):
                 self.waiting.clear()
                 self._end_round()
 
+    def _watch_positions(self) -> None:
+        """Compare while positions are open; less often where many are, because a snapshot's weight grows with them."""
+        exposed = len(self.context.exposed)
+        pause_ns = self.context.settings.position_interval_ns * max(1, exposed // 5)
+        if exposed and not self.running and self.clock.monotonic_ns() - self.started_ns >= pause_ns:
+            self._request(WATCH)
+
     def _request(self, reason: str) -> None:
         if self.running:
             self.waiting_reason = reason
             return
-        logger.info("reconciling: %s", reason)
+        logger.log(logging.DEBUG if reason == WATCH else logging.INFO, "reconciling: %s", reason)
         self.running, self.reason = True, reason
         self.rounds, self.findings = 0, []
         self.started_ns = self.clock.monotonic_ns()
@@ -131,9 +147,9 @@ class ReconcilerActor(LoopActor):
     def _trades_since(self) -> dict[str, int]:
         """Where to look for missed executions: from the last one that we know of, or from the journal's beginning."""
         since: dict[str, int] = {}
-        for symbol in self.context.settings.symbols:
-            history = self.context.recovered.symbols.get(symbol)
-            known_ms = history.last_trade_ms if history is not None else 0
+        symbols = self.context.exposed if self.reason == WATCH else self.context.settings.symbols
+        for symbol in symbols:
+            known_ms = self.context.last_trade_ms.get(symbol, 0)
             since[symbol] = max(known_ms, self.context.journal.created_ms) - (LOOK_BACK_MS if known_ms else 0)
         return since
 
@@ -199,8 +215,9 @@ class ReconcilerActor(LoopActor):
         counts = dict(Counter(kind for _, kind, _ in unique))
         details = tuple(f"{symbol} {kind}: {detail}".strip() for symbol, kind, detail in unique)
         record = Reconciled(reason=self.reason, counts=counts, details=details)
-        self.context.record(record, self.context.settings.account)
-        self._report(details, counts)
+        if details or self.reason != WATCH:
+            self.context.record(record, self.context.settings.account)
+            self._report(details, counts)
         self.running = False
         settled = not self.unsettled
         self.context.account.tell(ReconcileEnded(started_ns=self.started_ns, settled=settled, reason=self.reason))

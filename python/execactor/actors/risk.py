@@ -63,7 +63,7 @@ class RiskActor(LoopActor):
         self.engine = context.engine_state
         self.epoch = 0
         self.marked = EquityWatch()
-        self.told: frozenset[tuple[str, str]] = frozenset()
+        self.told: set[tuple[str, str]] = set()
 
     def on_start(self) -> None:
         """Rebuild positions, reservations and the equity marks from the journal."""
@@ -81,6 +81,8 @@ class RiskActor(LoopActor):
                 self._decide(message)
             case OrderUpdate() | StrayExecution():
                 self._on_news(untold(message, self.told))
+                if message.execution is not None:
+                    self.told.add(message.execution.key)
             case MarkUpdate():
                 self.book.marks[message.symbol] = message.price
             case PositionAdopted(position=position) | PositionCorrected(position=position):
@@ -122,7 +124,7 @@ class RiskActor(LoopActor):
         unrealized = self.book.unrealized_pnl()
         equity = self.wallet + unrealized
         now_ms = self.clock.now_ns() // 1_000_000
-        self.watch, breaches = observe(self.watch, equity, now_ms, self.context.settings.limits)
+        self.watch, newly = observe(self.watch, equity, now_ms, self.context.settings.limits)
         watch = self.watch
         self.context.view = AccountView(
             equity=equity,
@@ -136,19 +138,22 @@ class RiskActor(LoopActor):
         notable = watch.peak > self.marked.peak * (1 + _NOTABLE_FRACTION)
         if notable or watch.day != self.marked.day or watch.breached != self.marked.breached:
             self._mark_equity()
-        if self.engine is not EngineState.STARTING:
-            for breach in breaches:
-                self._on_breach(breach)
+        # The level counts, not the edge: a breach that was journaled just before the process died still stops trading.
+        for breach in watch.breached:
+            self._on_breach(breach, alert=breach in newly)
 
-    def _on_breach(self, breach: Breach) -> None:
+    def _on_breach(self, breach: Breach, *, alert: bool) -> None:
         watch, context = self.watch, self.context
         if breach is Breach.DRAWDOWN:
             text = f"drawdown {watch.drawdown_fraction:.2%} of the peak {watch.peak:f}"
-            context.account.tell(Kill(reason=text))
+            if self.engine not in (EngineState.STARTING, EngineState.HALTED):
+                context.account.tell(Kill(reason=text))
         else:
             text = f"daily loss {watch.daily_loss_fraction:.2%} of {watch.day_start:f}"
-            context.account.tell(PauseEntries(reason=text))
-        context.alert.tell(Alert(level=AlertLevel.CRITICAL, code=f"{breach}_breach".upper(), text=text))
+            if self.engine.takes_risk:
+                context.account.tell(PauseEntries(reason=text))
+        if alert:
+            context.alert.tell(Alert(level=AlertLevel.CRITICAL, code=f"{breach}_breach".upper(), text=text))
 
     def _mark_equity(self) -> None:
         self.marked = self.watch
@@ -163,7 +168,7 @@ class RiskActor(LoopActor):
 
     def _restore(self, recovered: Recovered) -> None:
         self.engine, self.epoch = self.context.engine_state, self.context.epoch
-        self.told = frozenset().union(*(history.booked for history in recovered.symbols.values()))
+        self.told = set().union(*(history.booked for history in recovered.symbols.values()))
         for history in recovered.symbols.values():
             if not history.position.flat:
                 self.book.positions[history.symbol] = history.position

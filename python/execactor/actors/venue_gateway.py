@@ -12,7 +12,6 @@ from execactor.domain.lanes import VENUE
 from execactor.domain.messages import (
     Alert,
     AlertLevel,
-    EngineStateChanged,
     EnterSafeMode,
     RiskApproved,
     StreamChanged,
@@ -118,8 +117,6 @@ class VenueGateway(LoopActor):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.context = context
-        self.engine = context.engine_state
-        self.epoch = context.epoch
 
     def on_receive(self, message: Any) -> Any:
         """Pass requests to the venue and its answers back."""
@@ -134,8 +131,6 @@ class VenueGateway(LoopActor):
                 self._gather(message)
             case QueryOutcome() | EvidenceGathered():
                 self.context.orders[message.symbol].tell(message)
-            case EngineStateChanged():
-                self.engine, self.epoch = message.state, message.epoch
 
     def _submit(self, request: Submit) -> None:
         intent, token = request.intent, request.token
@@ -143,7 +138,7 @@ class VenueGateway(LoopActor):
 
         def guard() -> str | None:
             now_ns = self.clock.monotonic_ns()
-            return last_look(intent, token, state=self.engine, epoch=self.epoch, now_ns=now_ns)
+            return last_look(intent, token, state=self.context.engine_state, epoch=self.context.epoch, now_ns=now_ns)
 
         answer = self.context.venue.submit(intent, guard)
         sent_ns = self.clock.monotonic_ns()

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from execactor.domain.fill import Execution
 from execactor.domain.ids import parse
-from execactor.domain.order import Order, Role
+from execactor.domain.order import Order, OrderState, Role
 from execactor.domain.reports import ConditionalReport, OrderReport
 from execactor.reconcile.findings import (
     Finding,
@@ -15,6 +15,9 @@ from execactor.reconcile.findings import (
     PositionCompared,
     TradesCompared,
 )
+
+LISTING_LAG_NS = 3_000_000_000
+"""How far behind the venue's listings may be."""
 
 
 def compare_orders(
@@ -25,28 +28,34 @@ def compare_orders(
 ) -> OrdersCompared:
     """Sort a listing of open orders of both kinds; `requested_ns` is the monotonic time before it was asked for.
 
-    The child order of a triggered conditional order is recognised by its venue id or by its parent's client id.
+    The child order of a triggered conditional order is recognised by its venue id or by its parent's client id. An
+    order that ended for us within LISTING_LAG_NS before may still be listed; one that ended earlier lives.
     """
     children = {order.child_id for order in ours.values() if order.child_id is not None}
     seen: list[OrderReport | ConditionalReport] = []
+    revenants: list[OrderReport | ConditionalReport] = []
     strays: list[OrderReport | ConditionalReport] = []
     foreign: list[OrderReport | ConditionalReport] = []
     for report in listed:
-        if report.client_id in ours:
-            seen.append(report)
+        order = ours.get(report.client_id)
+        if order is not None:
+            ended_long_ago = not order.live and requested_ns - order.ended_ns > LISTING_LAG_NS
+            (revenants if ended_long_ago and order.state is not OrderState.FILLED else seen).append(report)
         elif isinstance(report, OrderReport) and report.venue_id in children:
             continue
         elif parse(prefix, report.client_id) is not None:
             strays.append(report)
         else:
             foreign.append(report)
-    found = {report.client_id for report in seen}
+    found = {report.client_id for report in (*seen, *revenants)}
     gone = tuple(
         order
         for order in ours.values()
         if order.live and order.client_id not in found and 0 < order.sent_ns < requested_ns
     )
-    return OrdersCompared(seen=tuple(seen), strays=tuple(strays), foreign=tuple(foreign), gone=gone)
+    return OrdersCompared(
+        seen=tuple(seen), revenants=tuple(revenants), strays=tuple(strays), foreign=tuple(foreign), gone=gone
+    )
 
 
 def compare_trades(

@@ -36,10 +36,12 @@ class OrdersCompared(msgspec.Struct, frozen=True, kw_only=True):
     """Our orders of one symbol beside the venue's listing.
 
     seen: listed orders that are ours. strays: listed, with our prefix, unknown to us. foreign: listed, not ours.
+    revenants: listed although they had ended for us, too long ago for a listing that lags.
     gone: live for us, sent before the listing was asked for, and not in it: only a query can tell what became of them.
     """
 
     seen: tuple[OrderReport | ConditionalReport, ...]
+    revenants: tuple[OrderReport | ConditionalReport, ...]
     strays: tuple[OrderReport | ConditionalReport, ...]
     foreign: tuple[OrderReport | ConditionalReport, ...]
     gone: tuple[Order, ...]

@@ -69,12 +69,15 @@ KillEffect = BumpEpoch | FlattenAll | LookAgain | ReleaseStops
 
 CONFIRM_NS = 2 * SECOND
 REPEAT_NS = 2 * SECOND
+WATCH_NS = 10 * SECOND
 
 
 def step(switch: KillSwitch, event: KillEvent, now_ns: int) -> tuple[KillSwitch, list[KillEffect]]:
     """Advance the sequence (ARCHITECTURE section 4, kill sequence)."""
     match event:
         case KillOrdered(reason):
+            if switch.stage is Stage.FLAT:
+                return switch, [LookAgain()]
             if switch.stage is not Stage.OFF:
                 return switch, []
             pulled = KillSwitch(stage=Stage.FLATTENING, reason=reason, flattened_ns=now_ns)
@@ -88,8 +91,12 @@ def step(switch: KillSwitch, event: KillEvent, now_ns: int) -> tuple[KillSwitch,
 
 
 def _seen(switch: KillSwitch, clear: bool, now_ns: int) -> tuple[KillSwitch, list[KillEffect]]:
-    if switch.stage in (Stage.OFF, Stage.FLAT):
+    if switch.stage is Stage.OFF or (switch.stage is Stage.FLAT and clear):
         return switch, []
+    if switch.stage is Stage.FLAT:
+        # A late fill, or another hand: what appears while the switch is pulled is closed too.
+        again = msgspec.structs.replace(switch, stage=Stage.FLATTENING, first_flat_ns=0, flattened_ns=now_ns)
+        return again, [FlattenAll(switch.reason)]
     if not clear:
         return msgspec.structs.replace(switch, stage=Stage.FLATTENING, first_flat_ns=0), []
     if switch.stage is Stage.FLATTENING:
@@ -100,8 +107,12 @@ def _seen(switch: KillSwitch, clear: bool, now_ns: int) -> tuple[KillSwitch, lis
 
 
 def _tick(switch: KillSwitch, now_ns: int) -> tuple[KillSwitch, list[KillEffect]]:
-    if switch.stage in (Stage.OFF, Stage.FLAT):
+    if switch.stage is Stage.OFF:
         return switch, []
+    if switch.stage is Stage.FLAT:
+        if now_ns - switch.flattened_ns < WATCH_NS:
+            return switch, []
+        return msgspec.structs.replace(switch, flattened_ns=now_ns), [LookAgain()]
     effects: list[KillEffect] = [LookAgain()]
     if switch.stage is Stage.FLATTENING and now_ns - switch.flattened_ns >= REPEAT_NS:
         switch = msgspec.structs.replace(switch, flattened_ns=now_ns)

@@ -16,6 +16,7 @@ from execactor.domain.signal import Signal
 from execactor.tactics.trade import Effect, TradeState, asking, cancelling, intent_of
 
 STALE = "the decision is stale"
+SUPERSEDED = "a newer decision came"
 
 
 def notional_by_risk(
@@ -165,7 +166,8 @@ def withdraw(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     resting = state.live(Role.ENTRY)
     if not resting:
         return state, []
-    reason = state.withdrawn or state.exit_reason or _reason_to_withdraw(state, now_ns)
+    superseded = SUPERSEDED if state.queued is not None else ""
+    reason = state.withdrawn or state.exit_reason or superseded or _reason_to_withdraw(state, now_ns)
     if not reason:
         return state, []
     return cancelling(msgspec.structs.replace(state, withdrawn=reason), resting, reason, now_ns)

@@ -36,7 +36,7 @@ from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.domain.side import Side
 from execactor.tactics.closing import finish
-from execactor.tactics.entry import enter, refused, withdraw
+from execactor.tactics.entry import SUPERSEDED, enter, refused, withdraw
 from execactor.tactics.exit import leave
 from execactor.tactics.protection import on_stop_refused, protect, tighten
 from execactor.tactics.targets import stuck, take_profits
@@ -191,6 +191,9 @@ def _on_order(state: TradeState, event: OrderUpdate, now_ns: int) -> tuple[Trade
         newly_refused = order.state is OrderState.REJECTED and (before is None or before.live)
     else:
         newly_refused = False
+    if ours and order.intent.role is Role.STOP and not order.live and order.cause is not RejectCause.STOP_EXISTS:
+        # The stop that the venue's refusal of a second one proved may be this one.
+        state = msgspec.structs.replace(state, stop_evidence_ns=0)
     effects: list[Effect] = []
     if event.execution is not None:
         state = _book(state, event.execution, order.intent.role, now_ns)
@@ -234,18 +237,17 @@ def _on_plan(state: TradeState, event: PlanReceived) -> tuple[TradeState, list[E
     state = msgspec.structs.replace(state, done=done)
     effects: list[Effect] = [PlanAccepted(plan=plan)]
     if state.phase is Phase.IN_POSITION and _same_direction(state, plan):
-        state, dropped = _without_entries(state, _SUPERSEDED)
+        state, dropped = _without_entries(state, SUPERSEDED)
         return state, [*effects, *dropped, _never_entered(plan, _KEPT)]
     if state.plan is None:
         state = msgspec.structs.replace(state, plan=plan, expires_ns=event.expires_ns)
         return state, [*effects, PlanStarted(key=plan.key, symbol=plan.symbol)]
-    state, dropped = _without_entries(state, _SUPERSEDED)
+    state, dropped = _without_entries(state, SUPERSEDED)
     state = msgspec.structs.replace(state, queued=plan, queued_expires_ns=event.expires_ns)
     return state, effects + dropped
 
 
 _KEPT = "the position has this direction already and is kept"
-_SUPERSEDED = "a newer decision came"
 
 
 def _same_direction(state: TradeState, plan: Plan) -> bool:

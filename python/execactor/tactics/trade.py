@@ -78,7 +78,7 @@ class TradePolicy(msgspec.Struct, frozen=True, kw_only=True):
     repeat_ns: int = SECOND
     backoff_ns: int = 200 * MS
     longest_backoff_ns: int = 2 * SECOND
-    evidence_ns: int = 30 * SECOND
+    evidence_ns: int = 2 * SECOND
     missed_fill_ns: int = 500 * MS
     stuck_ns: int = 10 * SECOND
     entry_attempts: int = 3

@@ -166,7 +166,7 @@ def test_the_refusal_because_a_stop_exists_is_evidence_of_the_first() -> None:
     desk.wait(700)
     effects = desk.refuse("capi_sl_d1_a2", RejectCause.STOP_EXISTS)
     assert reconciles(effects) == ["BTCUSDT: the venue says that a stop exists already"]
-    effects = desk.wait(20_000)
+    effects = desk.wait(1_900)
     assert desk.state.phase is Phase.IN_POSITION
     assert [name for name in asked(effects) if "_sl_" in name] == []
 
@@ -175,8 +175,16 @@ def test_such_evidence_grows_old() -> None:
     desk = entered()
     desk.wait(700)
     desk.refuse("capi_sl_d1_a2", RejectCause.STOP_EXISTS)
-    assert "capi_sl_d1_a3" not in asked(desk.wait(29_900))
-    assert "capi_sl_d1_a3" in asked(desk.wait(1_200))
+    assert "capi_sl_d1_a3" not in asked(desk.wait(1_900))
+    assert "capi_sl_d1_a3" in asked(desk.wait(300))
+
+
+def test_the_end_of_the_stop_that_was_proved_so_ends_the_evidence() -> None:
+    desk = entered()
+    desk.wait(700)
+    desk.refuse("capi_sl_d1_a2", RejectCause.STOP_EXISTS)
+    desk.ack("capi_sl_d1")
+    assert "capi_sl_d1_a3" in asked(desk.cancelled("capi_sl_d1") + desk.wait(400))
 
 
 def test_the_refusal_because_there_is_no_position_asks_for_a_comparison() -> None:
