@@ -33,6 +33,7 @@ from execactor.domain.messages import (
 from execactor.domain.order import Order, OrderState, Role, book
 from execactor.store.records import ExecutionBooked, IntentRecorded, OrderChanged
 
+POISON = RequestReconcile(reason="not for a position actor: it fails at that")
 RUNNING = EngineStateChanged(state=EngineState.RUNNING, epoch=0, reason="")
 
 
@@ -93,7 +94,7 @@ async def test_until_orders_are_compared_it_only_observes(stage: Stage) -> None:
 async def test_a_fill_that_waited_for_a_restart_counts_once(stage: Stage, position: Ref) -> None:
     await entered(stage, position)
     record, update = filled()
-    position.tell(object())  # fails when it is handled: the fill waits behind it
+    position.tell(POISON)  # the fill waits behind it
     stage.context.record(record, "capi_entry_d1")
     position.tell(update)
     await stage.settle()
@@ -104,7 +105,7 @@ async def test_a_fill_that_waited_for_a_restart_counts_once(stage: Stage, positi
 
 async def test_a_trade_of_another_hand_that_waited_for_a_restart_counts_once(stage: Stage, position: Ref) -> None:
     traded = execution(9, quantity="0.02", venue_order_id="5001")
-    position.tell(object())
+    position.tell(POISON)
     stage.context.record(ExecutionBooked(client_id="", execution=traded), SYMBOL)
     await stage.tell(position, StrayExecution(execution=traded))
     assert (await view(stage, position)).position.quantity == Decimal("0.02")
