@@ -54,7 +54,7 @@ async def test_a_drawdown_at_the_limit_pulls_the_kill_switch(tmp_path: Path) -> 
             s.move("-0.45")
             await s.state(EngineState.HALTED)
             await until(lambda: s.held() == 0)
-            assert s.alerts("DRAWDOWN_BREACH")[0].level is AlertLevel.CRITICAL
+            assert (await s.alerted("DRAWDOWN_BREACH")).level is AlertLevel.CRITICAL
             await s.alerted("KILL_COMPLETE")
             await s.idle()
             assert s.engine.trades()[0].outcome == "exit"

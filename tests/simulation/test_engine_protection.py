@@ -74,7 +74,7 @@ async def test_a_stop_beyond_the_price_means_an_exit_at_once(tmp_path: Path) -> 
         closing = await flat_by_exit(s)
         assert seconds_between(s.fills()[0], closing) < 0.5
         assert s.placed("sl") == ["capi_sl_gap"]
-        assert "beyond the stop" in s.alerts("PROTECTIVE_EXIT")[0].text
+        assert "beyond the stop" in (await s.alerted("PROTECTIVE_EXIT")).text
         assert s.engine.state is EngineState.RUNNING
 
 
@@ -201,7 +201,7 @@ async def test_a_price_beyond_a_stop_that_was_never_seen_means_an_exit_by_the_en
         s.move("-0.8")
         await until(lambda: s.held() == 0, within_s=4)
         assert s.fills()[-1]["client_id"] == "capi_exit_ghost"
-        assert "no verified stop" in s.alerts("PROTECTIVE_EXIT")[0].text
+        assert "no verified stop" in (await s.alerted("PROTECTIVE_EXIT")).text
 
 
 async def test_a_stop_that_hangs_while_triggering_is_overtaken_by_an_exit(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ async def test_a_venue_that_refuses_the_account_means_safe_mode(tmp_path: Path, 
         s.fault("reject_next", kind=kind, code=-2015, msg="Invalid API-key, IP, or permissions.", status=401)
         await s.feed("key")
         await s.state(EngineState.SAFE_MODE)
-        assert "-2015" in s.alerts("ENGINE_SAFE_MODE")[0].text
+        assert "-2015" in (await s.alerted("ENGINE_SAFE_MODE")).text
         if kind == "stop":
             await until(lambda: s.resting("sl") == ["capi_sl_key_a2"])
         else:
@@ -254,7 +254,7 @@ async def test_a_key_that_was_revoked_is_noticed_by_a_comparison(tmp_path: Path)
         keyring = s.venue.venue.keyring
         s.venue.venue.keyring = Keyring("another key", "another secret")
         await s.state(EngineState.SAFE_MODE)
-        assert "-2015" in s.alerts("ENGINE_SAFE_MODE")[0].text
+        assert "-2015" in (await s.alerted("ENGINE_SAFE_MODE")).text
         s.venue.venue.keyring = keyring
         before = len(s.records(Reconciled))
         await until(lambda: len(s.records(Reconciled)) > before)

@@ -281,7 +281,7 @@ async def test_a_foreign_order_is_left_alone_and_means_safe_mode(tmp_path: Path,
             if running:
                 s.admin.order(body)
             await s.state(EngineState.SAFE_MODE)
-            assert "web_1" in s.alerts("FOREIGN_ORDER")[0].text
+            assert "web_1" in (await s.alerted("FOREIGN_ORDER")).text
             assert s.requests(cancels=True) == []
             await s.feed("none")
             await s.view()
@@ -293,7 +293,7 @@ async def test_another_hand_in_a_symbol_that_is_not_ours_means_safe_mode(tmp_pat
     async with session(tmp_path) as s:
         s.other_hand("BUY", "0.1", ETH)
         await s.state(EngineState.SAFE_MODE)
-        assert "ETHUSDT" in s.alerts("FOREIGN_ORDER")[0].text
+        assert "ETHUSDT" in (await s.alerted("FOREIGN_ORDER")).text
         assert s.held(ETH) == Decimal("0.1")
         assert s.placed() == []
 
