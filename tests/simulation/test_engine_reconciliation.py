@@ -73,6 +73,14 @@ async def test_E3_a_stop_that_only_the_algo_listing_shows_is_not_missing(tmp_pat
         await ends_flat(s)
 
 
+async def test_E3_the_default_settings_notice_a_vanished_stop_while_a_position_is_open(tmp_path: Path) -> None:  # noqa: N802
+    async with session(tmp_path) as s:
+        await s.open("e3")
+        s.admin.drop_algo({"client_id": "capi_sl_e3"})
+        await until(lambda: s.resting("sl") == ["capi_sl_e3_a2"], within_s=15)
+        await ends_flat(s)
+
+
 async def test_a_take_profit_that_vanished_is_restored(tmp_path: Path) -> None:
     async with session(tmp_path, **OFTEN) as s:
         await s.open("tp")
