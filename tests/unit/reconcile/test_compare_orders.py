@@ -81,6 +81,12 @@ STOP = stop_intent()
             {"seen": ["capi_sl_d1"]},
             id="a child that is known by the venue's id",
         ),
+        pytest.param(
+            [ours(OrderState.TRIGGERED, STOP, child_id="2002")],
+            [conditional(), conditional("web_1", "2002")],
+            {"seen": ["capi_sl_d1"], "foreign": ["web_1"]},
+            id="another hand's conditional order with the number of a child",
+        ),
         pytest.param([], [regular()], {"strays": ["capi_entry_d1"]}, id="an order with our prefix that we do not know"),
         pytest.param([], [conditional("capi_tp1_x9_a2")], {"strays": ["capi_tp1_x9_a2"]}, id="a conditional one"),
         pytest.param([], [regular("web_abc")], {"foreign": ["web_abc"]}, id="an order of another hand"),

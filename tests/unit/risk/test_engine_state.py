@@ -52,6 +52,11 @@ PAUSE, SAFE, HALT = (stop(goal) for goal in (EngineState.PAUSED, EngineState.SAF
         pytest.param(
             [BEGUN, comparison(1), lost(5), restored(7), comparison(7)], "RUNNING", id="one begun afterwards does"
         ),
+        pytest.param(
+            [BEGUN, comparison(1), restored(7), comparison(8), comparison(6)],
+            "RUNNING",
+            id="an older comparison that ends later takes nothing back",
+        ),
         pytest.param([BEGUN, comparison(1), restored(5)], "RECONCILING", id="a frame that could not be read"),
         pytest.param([BEGUN, lost(5), restored(6)], "RECONCILING", id="lost before the first comparison"),
         pytest.param([BEGUN, comparison(1), PAUSE], "PAUSED", id="paused"),
@@ -84,6 +89,7 @@ def test_the_reason_is_that_of_the_strictest_stop() -> None:
     mode = SAFE(PAUSE(begun(EngineMode())))
     assert mode.reason == "why SAFE_MODE"
     assert PAUSE(mode) is mode
+    assert stopped(mode, EngineState.SAFE_MODE, "another reason") is mode
     assert resumed(mode, "a person looked", 9).reason == "resumed: a person looked"
 
 

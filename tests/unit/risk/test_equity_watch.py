@@ -39,6 +39,7 @@ def last(*equities: Any) -> list[Breach]:
         pytest.param([10_000, 9_800, 10_000, 9_800], [], id="however the equity moves afterwards"),
         pytest.param([10_000, 12_000, "9800.01"], [DRAWDOWN], id="from a peak it is a drawdown and no loss of the day"),
         pytest.param([10_000, "9000.00"], [DAILY, DRAWDOWN], id="10.00 per cent from the peak, the first equity"),
+        pytest.param([0, 10_000, "9800.00"], [DAILY], id="the day begins with the first equity that there is"),
         pytest.param([0, -5], [], id="an account without equity has no fraction to lose"),
     ],
 )

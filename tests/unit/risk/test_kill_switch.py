@@ -51,6 +51,7 @@ def play(script: Script) -> KillSwitch:
                 (10.5, OPEN, [], Stage.FLATTENING),
                 (11, CLEAR, [], Stage.CONFIRMING),
                 (11.5, TICK, [LookAgain()], Stage.CONFIRMING),
+                (12.8, TICK, [LookAgain()], Stage.CONFIRMING),
                 (12.9, CLEAR, [], Stage.CONFIRMING),
                 (13, CLEAR, [ReleaseStops()], Stage.FLAT),
                 (14, TICK, [], Stage.FLAT),
