@@ -334,8 +334,8 @@ class PositionActor(LoopActor):
 def restored(state: TradeState, history: SymbolHistory, now_ns: int, wall_ns: int) -> TradeState:
     """The machine's state from the journal: requests count as just made, so that answers get their time.
 
-    An exit that had begun goes on; an entry that had ended is not made again; a stop that was acknowledged and never
-    shown counts as unseen for long.
+    An exit that had begun goes on; an entry that had ended is not made again; a stop that the venue never showed
+    counts as unseen for long.
     """
     plan, queued = history.plan, history.queued
     state = msgspec.structs.replace(
@@ -367,4 +367,5 @@ def _expiry_ns(plan: Plan | None, now_ns: int, wall_ns: int) -> int:
 
 
 def _never_shown_stop(order: Order) -> bool:
-    return order.intent.role is Role.STOP and order.working and not order.verified
+    # Answers to requests of a dead process never come; the venue refuses a second stop where one exists (-4130).
+    return order.intent.role is Role.STOP and order.live and not order.verified
