@@ -10,6 +10,9 @@ from execactor.domain.side import Side
 from execactor.simulator.config import FaultProfile
 
 LONG, SHORT = Side.BUY, Side.SELL
+_FIRST_SEED = 7_000  # a request whose sender dies before the answer is carried out in some cases, in others not
+    7_000  # a request whose sender was killed before the answer is carried out in some cases and not in others
+)
 _SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 
@@ -106,7 +109,7 @@ def cases(point: str) -> list[Case]:
                 point=point,
                 number=number,
                 variation=msgspec.structs.replace(variation, trade=msgspec.structs.replace(trade, side=side)),
-                seed=100 * (1 + list(VARIATIONS).index(step)) + 10 * after + number,
+                seed=_FIRST_SEED + 100 * (1 + list(VARIATIONS).index(step)) + 10 * after + number,
                 symbol=_SYMBOLS[(number + after) % len(_SYMBOLS)],
                 faults="default" if (number + after) % 2 == 0 else "none",
             )

@@ -103,7 +103,17 @@ def _judge(case: Case, stage: KillStage, verdict: Report) -> list[str]:
 def _row(case: Case, stage: KillStage, verdict: Report, word: str) -> str:
     trades = ", ".join(trade.pnl for trade in verdict.trades) or "no trade"
     return (
-        f"{case.name}: {word}, pnl {trades}, unprotected {verdict.max_unprotected_ms:.0f} ms, "
+        f"{case.name}: {word}, {_fate(case, stage)}pnl {trades}, unprotected {verdict.max_unprotected_ms:.0f} ms, "
         f"across the restart {verdict.max_unprotected_restart_ms:.0f} ms, ready in {stage.ready_s[-1]:.2f} s "
         f"{stage.states[-1]}, faults {verdict.counts['faults']}"
     )
+
+
+def _fate(case: Case, stage: KillStage) -> str:
+    """Whether the venue carried out the request that had arrived when its sender was killed."""
+    if not case.point.endswith("_request.before"):
+        return ""
+    (kill,) = stage.log("kill")
+    changed = [line for kind in ("order", "algo") for line in stage.log(kind) if line["client_id"] == kill["client_id"]]
+    response = next(line["n"] for line in stage.log("response") if line["n"] > kill["n"] and line["status"] == 0)
+    return "carried out, " if any(kill["n"] < line["n"] < response for line in changed) else "not carried out, "
