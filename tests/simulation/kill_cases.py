@@ -11,8 +11,6 @@ from execactor.simulator.config import FaultProfile
 
 LONG, SHORT = Side.BUY, Side.SELL
 _FIRST_SEED = 7_000  # a request whose sender dies before the answer is carried out in some cases, in others not
-    7_000  # a request whose sender was killed before the answer is carried out in some cases and not in others
-)
 _SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 
