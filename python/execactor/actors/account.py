@@ -41,7 +41,6 @@ from execactor.risk.kill_switch import (
     Stage,
 )
 from execactor.runtime import LoopActor
-from execactor.store.recovery import replay
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ class AccountActor(LoopActor):
 
         A kill goes on: it begins anew once the venue was compared with.
         """
-        before = replay(self.context.rows())
+        before = self.context.recovered
         self.mode = EngineMode(begun=True, known_once=True, stream_up=self.context.stream_up)
         if before.engine is EngineState.HALTED:
             self._change(engine_state.stopped(self.mode, EngineState.HALTED, before.engine_reason))

@@ -19,7 +19,7 @@ from execactor.runtime import Clock, Supervision
 from execactor.runtime.latency import LatencyBoard
 from execactor.store.journal import Journal, JournalRow
 from execactor.store.records import Record, encode
-from execactor.store.recovery import Recovered, SymbolHistory, replay
+from execactor.store.recovery import Recovered, SymbolHistory, as_after_a_restart, fold
 from execactor.tactics.trade import TradePolicy
 from execactor.venues.port import Venue
 
@@ -136,8 +136,10 @@ class Context:
         A journal that cannot be written must not stop protection: the record waits in memory, and the engine takes no
         new risk.
         """
-        self._unwritten.append((self.clock.now_ns(), key, record))
+        ts_ns = self.clock.now_ns()
+        self._unwritten.append((ts_ns, key, record))
         self.write()
+        fold(self.recovered, record, ts_ns)
         for tap in self.taps:
             try:
                 tap(record)
@@ -164,7 +166,7 @@ class Context:
 
     def executions_of(self, symbol: str) -> list[tuple[str, Execution]]:
         """Executions of a symbol's present plan in the journal, with the client id of their order."""
-        recovered = replay(self.rows())
+        recovered = self.recovered
         plan = recovered.symbol(symbol).plan
         orders = recovered.symbol(symbol).orders
         return [
@@ -185,7 +187,6 @@ class Context:
         return self._keys.setdefault(key, (symbol, body_hash))
 
     def history(self, symbol: str, *, after_restart: bool) -> SymbolHistory:
-        """What the journal tells of a symbol; after an actor's restart it is read anew."""
-        if after_restart:
-            return replay(self.rows()).symbol(symbol)
-        return self.recovered.symbol(symbol)
+        """What the journal tells of a symbol; after an actor's restart, what was in flight is UNKNOWN."""
+        history = self.recovered.symbol(symbol)
+        return as_after_a_restart(history) if after_restart else history

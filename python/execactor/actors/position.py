@@ -16,6 +16,7 @@ from execactor.domain.messages import (
     DecisionReceived,
     EngineStateChanged,
     EnterSafeMode,
+    EntryAbandoned,
     EntryRefused,
     FlatMode,
     FlatRequested,
@@ -159,7 +160,7 @@ class PositionActor(LoopActor):
     def _carry_out(self, effect: Effect) -> None:
         context = self.context
         match effect:
-            case RequestApproval():
+            case RequestApproval() | EntryAbandoned():
                 context.risk.tell(effect)
             case SubmitProtective() | CancelOrder():
                 context.orders[self.symbol].tell(effect)

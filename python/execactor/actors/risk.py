@@ -11,6 +11,7 @@ from execactor.domain.messages import (
     Alert,
     AlertLevel,
     EngineStateChanged,
+    EntryAbandoned,
     EntryRefused,
     Kill,
     MarkUpdate,
@@ -29,7 +30,7 @@ from execactor.risk.equity import Breach, EquityWatch, forgive, observe
 from execactor.risk.exposure import ExposureBook, Refusal
 from execactor.runtime import LoopActor
 from execactor.store.records import EquityMarked
-from execactor.store.recovery import Recovered, replay
+from execactor.store.recovery import Recovered
 
 WATCH_INTERVAL_NS = 250_000_000
 _NOTABLE_FRACTION = Decimal("0.001")
@@ -71,7 +72,7 @@ class RiskActor(LoopActor):
 
     def on_restart(self, cause: BaseException) -> None:
         """Start again from the journal, in the engine's present state; a snapshot brings the wallet."""
-        self._restore(replay(self.context.rows()))
+        self._restore(self.context.recovered)
         self.context.reconciler.tell(RequestReconcile(reason=f"the risk actor restarted: {cause}"))
 
     def on_receive(self, message: Any) -> Any:
@@ -83,6 +84,8 @@ class RiskActor(LoopActor):
                 self._on_news(untold(message, self.told))
                 if message.execution is not None:
                     self.told.add(message.execution.key)
+            case EntryAbandoned(client_id=client_id):
+                self.book.release(client_id)
             case MarkUpdate():
                 self.book.marks[message.symbol] = message.price
             case PositionAdopted(position=position) | PositionCorrected(position=position):

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from execactor.domain.account import EngineState, VenuePosition, VenueSnapshot
-from execactor.domain.decision import Decision, DecisionProblem
+from execactor.domain.decision import Decision
 from execactor.domain.fill import Execution
 from execactor.domain.lanes import MARKET, SYSTEM, VENUE
 from execactor.domain.order import Order, OrderIntent
@@ -92,12 +92,6 @@ class FlatMode(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class DecisionBroken(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision source cannot be followed."""
-
-    problem: DecisionProblem
-
-
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
     """Best prices of a tradable book, quote per base and base units."""
 
@@ -177,6 +171,12 @@ class EntryRefused(msgspec.Struct, frozen=True, kw_only=True):
 
     client_id: str
     reason: str
+
+
+class EntryAbandoned(msgspec.Struct, frozen=True, kw_only=True):
+    """PositionActor -> RiskActor: an entry that was asked for never left; what it reserved is free again."""
+
+    client_id: str
 
 
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -399,10 +399,10 @@ __all__ = [
     "Alert",
     "AlertLevel",
     "CancelOrder",
-    "DecisionBroken",
     "DecisionReceived",
     "EngineStateChanged",
     "EnterSafeMode",
+    "EntryAbandoned",
     "EntryRefused",
     "FlatConfirmed",
     "FlatMode",

@@ -1,5 +1,6 @@
 """Replay: fold the journal's records into the state that the actors start from."""
 
+import copy
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -20,7 +21,14 @@ from execactor.domain.order import Order, OrderEvent, OrderState, advance, book
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.store.journal import JournalRow
-from execactor.store.records import EquityMarked, ExecutionAttributed, ExecutionBooked, IntentRecorded, OrderChanged
+from execactor.store.records import (
+    EquityMarked,
+    ExecutionAttributed,
+    ExecutionBooked,
+    IntentRecorded,
+    OrderChanged,
+    Record,
+)
 
 _UNANSWERED = (OrderState.CREATED, OrderState.RISK_APPROVED, OrderState.SUBMITTED)
 
@@ -46,7 +54,6 @@ class SymbolHistory:
         self.fills = 0
         self.sent_wall_ns: dict[str, int] = {}
         self.last_trade_ms = 0
-        self.plan_started_ms = 0
 
 
 class Recovered(msgspec.Struct, kw_only=True):
@@ -59,7 +66,6 @@ class Recovered(msgspec.Struct, kw_only=True):
     equity: EquityMarked | None = None
     trades: list[TradeClosed] = msgspec.field(default_factory=list)
     executions: list[tuple[str, Execution]] = msgspec.field(default_factory=list)
-    last_seq: int = 0
 
     def symbol(self, name: str) -> SymbolHistory:
         """The history of a symbol, empty when it was never traded."""
@@ -70,23 +76,33 @@ def replay(rows: Iterable[JournalRow]) -> Recovered:
     """Fold all rows, then mark what was in flight UNKNOWN: only the venue knows what became of it."""
     state = Recovered()
     for row in rows:
-        _apply(state, row)
-        state.last_seq = row.seq
+        fold(state, row.record, row.ts_ns)
     for history in state.symbols.values():
-        for client_id, order in tuple(history.orders.items()):
-            if order.state in _UNANSWERED:
-                order, _ = advance(order, OrderEvent.OUTCOME_LOST, now_ns=0)  # noqa: PLW2901  # the fold's last step
-            # Sent, at some time of an earlier process: monotonic times of that one mean nothing here.
-            history.orders[client_id] = msgspec.structs.replace(order, sent_ns=1)
+        history.orders = {client_id: _doubted(order) for client_id, order in history.orders.items()}
     return state
 
 
-def _apply(state: Recovered, row: JournalRow) -> None:
-    match row.record:
+def as_after_a_restart(history: SymbolHistory) -> SymbolHistory:
+    """A copy for an actor that starts again: what was in flight is UNKNOWN to it."""
+    again = copy.copy(history)
+    again.orders = {client_id: _doubted(order) for client_id, order in history.orders.items()}
+    return again
+
+
+def _doubted(order: Order) -> Order:
+    if order.state in _UNANSWERED:
+        order, _ = advance(order, OrderEvent.OUTCOME_LOST, now_ns=0)
+    # Sent, at some time before: monotonic times of then mean nothing now.
+    return msgspec.structs.replace(order, sent_ns=1)
+
+
+def fold(state: Recovered, record: Record, ts_ns: int) -> None:
+    """Take one more record into `state`; ts_ns: the wall time at which it was written."""
+    match record:
         case IntentRecorded(intent=intent):
             history = state.symbol(intent.symbol)
             history.orders.setdefault(intent.client_id, Order(intent=intent))
-            history.sent_wall_ns[intent.client_id] = row.ts_ns
+            history.sent_wall_ns[intent.client_id] = ts_ns
         case OrderChanged(order=order):
             _replace_order(state.symbol(order.intent.symbol), order)
         case ExecutionBooked(client_id=client_id, execution=execution):
@@ -103,7 +119,6 @@ def _apply(state: Recovered, row: JournalRow) -> None:
             history = state.symbol(symbol)
             history.plan = history.plans.get(key)
             _unqueue(history, key)
-            history.plan_started_ms = row.ts_ns // 1_000_000
             history.fills = 0
             if history.position.flat:
                 # What other hands won or lost before belongs to no trade of ours.
@@ -118,9 +133,9 @@ def _apply(state: Recovered, row: JournalRow) -> None:
         case EngineStateChanged(state=engine, epoch=epoch, reason=reason):
             state.engine, state.engine_reason, state.epoch = engine, reason, max(state.epoch, epoch)
         case EquityMarked():
-            state.equity = row.record
+            state.equity = record
         case TradeClosed(key=key, symbol=symbol):
-            state.trades.append(row.record)
+            state.trades.append(record)
             # Its plan ended with it, also when the process died between the two records.
             _end(state.symbol(symbol), key)
         case _:

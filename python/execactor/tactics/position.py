@@ -230,6 +230,12 @@ def _on_plan(state: TradeState, event: PlanReceived) -> tuple[TradeState, list[E
         text = f"decision {plan.key} came again with another content; the first one stands"
         alert = Alert(level=AlertLevel.ERROR, code="DECISION_CONFLICT", text=text, symbol=state.symbol)
         return state, [alert, PlanRefused(key=plan.key, symbol=plan.symbol, reason=text)]
+    newest = max(
+        (known_plan.timestamp_ms for known_plan in (state.plan, state.queued) if known_plan is not None), default=0
+    )
+    if plan.timestamp_ms < newest:
+        text = f"decision {plan.key} is older than the one that is followed"
+        return state, [PlanRefused(key=plan.key, symbol=plan.symbol, reason=text)]
     done = dict(state.done)
     done[plan.key] = plan.body_hash
     while len(done) > _REMEMBERED_KEYS:

@@ -12,6 +12,7 @@ from execactor.domain.messages import (
     Alert,
     CancelOrder,
     EnterSafeMode,
+    EntryAbandoned,
     PlanAccepted,
     PlanEnded,
     PlanRefused,
@@ -33,6 +34,7 @@ Effect = (
     RequestApproval
     | SubmitProtective
     | CancelOrder
+    | EntryAbandoned
     | EnterSafeMode
     | RequestReconcile
     | Alert

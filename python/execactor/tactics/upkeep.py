@@ -2,7 +2,7 @@
 
 import msgspec
 
-from execactor.domain.messages import RequestReconcile
+from execactor.domain.messages import EntryAbandoned, RequestReconcile
 from execactor.domain.order import Facts, OrderEvent, OrderState, advance
 from execactor.domain.position import Position
 from execactor.tactics.trade import SECOND, Effect, TradeState, asking, due
@@ -26,6 +26,7 @@ def ask_again(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]
         elif due(asked_ns, now_ns, _APPROVAL_LOST_NS):
             ended, _ = advance(order, OrderEvent.CANCELLED, now_ns=now_ns, facts=Facts(reason="never approved"))
             state = msgspec.structs.replace(state, orders={**state.orders, order.client_id: ended})
+            effects.append(EntryAbandoned(client_id=order.client_id))
     return state, effects
 
 
