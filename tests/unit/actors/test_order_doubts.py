@@ -351,3 +351,21 @@ async def test_a_comparison_hands_the_position_on_with_what_was_found(stage: Sta
     assert reconciled.position.quantity == Decimal("0.05")
     assert [kind for kind, _ in reconciled.findings] == ["missing_stop"]
     assert (reconciled.outdated, reconciled.quiet, reconciled.unjudged) == (False, True, False)
+
+
+async def test_a_cancel_that_nobody_answers_is_repeated(stage: Stage, desk: Desk) -> None:
+    await stage.tell(desk.ref, approved(), CancelOrder(client_id=ENTRY, reason="the test"))
+    await stage.tell(desk.ref, CancelOrder(client_id=ENTRY, reason="the test"))
+    assert stage.count("cancel") == 1, "one is under way"
+    await stage.after(3 * SECOND + 1)
+    await stage.tell(desk.ref, CancelOrder(client_id=ENTRY, reason="the test"))
+    assert stage.count("cancel") == 2
+
+
+async def test_an_entry_that_lives_although_it_had_ended_for_us_is_cancelled(stage: Stage, desk: Desk) -> None:
+    await stage.tell(desk.ref, approved())
+    await stage.answer("submit", Rejected(reason="no", cause=RejectCause.OTHER))
+    await stage.after(10 * SECOND)
+    await stage.tell(desk.ref, SnapshotArrived(snapshot=snapshot(orders=[shown()], requested_ns=stage.clock.monotonic_ns())))
+    assert [order.client_id for order in stage.open("cancel")] == [ENTRY]
+    assert stage.told("account", EnterSafeMode)

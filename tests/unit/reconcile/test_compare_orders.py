@@ -209,3 +209,12 @@ def test_E3_missing_stop(position: str, orders: list[Order], missing: bool) -> N
             symbol=SYMBOL,
             detail=f"position {position} has no working stop at the venue",
         )
+
+
+def test_an_order_that_had_ended_for_us_and_is_listed_long_after_lives() -> None:
+    ended = ours(OrderState.REJECTED, ended_ns=1 * 10**9)
+    late = compare_orders({ended.client_id: ended}, [regular()], "capi", 5 * 10**9)
+    assert [report.client_id for report in late.revenants] == ["capi_entry_d1"]
+    soon = compare_orders({ended.client_id: ended}, [regular()], "capi", 3 * 10**9)
+    assert soon.revenants == ()
+    assert [report.client_id for report in soon.seen] == ["capi_entry_d1"], "a listing may lag"

@@ -113,3 +113,19 @@ def test_sequence(script: Script) -> None:
 def test_the_reason_is_that_of_the_first_pull() -> None:
     switch = play([(1, KILL, PULLED, Stage.FLATTENING), (2, KillOrdered("again"), [], Stage.FLATTENING)])
     assert switch.reason == "the drawdown"
+
+
+def test_what_appears_while_the_switch_is_pulled_is_closed_too() -> None:
+    play(
+        [
+            (10, KILL, PULLED, Stage.FLATTENING),
+            (11, CLEAR, [], Stage.CONFIRMING),
+            (13, CLEAR, [ReleaseStops()], Stage.FLAT),
+            (19, TICK, [], Stage.FLAT),
+            (20, TICK, [LookAgain()], Stage.FLAT),
+            (20.1, OPEN, [FlattenAll("the drawdown")], Stage.FLATTENING),
+            (21, CLEAR, [], Stage.CONFIRMING),
+            (23, CLEAR, [ReleaseStops()], Stage.FLAT),
+            (24, KILL, [LookAgain()], Stage.FLAT),
+        ]
+    )
