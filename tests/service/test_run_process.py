@@ -88,7 +88,7 @@ def test_a_key_that_the_venue_refuses_exits_77(processes: Processes) -> None:
 def test_a_venue_that_cannot_be_reached_exits_69(
     processes: Processes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("execactor.engine.CONNECT_S", 0.3)
+    monkeypatch.setattr("execactor.assembly.CONNECT_S", 0.3)
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     assert main(["run", "-c", str(processes.configuration("http://127.0.0.1:9"))]) == 69
