@@ -213,18 +213,6 @@ async def test_a_decision_for_a_symbol_that_is_not_configured_is_refused(tmp_pat
         assert "ETHUSDT, which is not among the configured symbols" in alert.text
 
 
-async def test_a_decision_waits_while_no_risk_is_taken_and_enters_on_resume(tmp_path: Path) -> None:
-    async with session(tmp_path) as s:
-        s.engine.kill("a look around")
-        await s.state(EngineState.HALTED)
-        await s.feed("later")
-        await s.view()
-        assert s.placed("entry") == []
-        await until(lambda: s.alerts("KILL_COMPLETE"), within_s=10)
-        assert await s.engine.resume("fine") is None
-        await s.protected("later")
-
-
 async def test_the_newest_of_two_decisions_that_wait_enters(tmp_path: Path) -> None:
     async with session(tmp_path) as s:
         s.venue.venue.private.disconnect("away")

@@ -125,8 +125,9 @@ def state_of(s: Session, client_id: str) -> OrderState | None:
     return states[-1] if states else None
 
 
-async def test_an_entry_that_never_lived_gets_a_successor_once_that_is_proven(tmp_path: Path) -> None:
-    async with session(tmp_path, **REST) as s:
+async def a_successor(directory: Path) -> None:
+    """It is sent once the first one's absence is proven, and not before."""
+    async with session(directory, **REST) as s:
         s.fault("rest_timeout", kind="entry", executed=False)
         await s.feed("gone")
         await until(lambda: s.held() > 0)
@@ -141,8 +142,9 @@ async def test_an_entry_that_never_lived_gets_a_successor_once_that_is_proven(tm
         await ends_well(s, entries=2)
 
 
-async def test_an_entry_that_never_lived_has_no_successor_once_the_decision_is_withdrawn(tmp_path: Path) -> None:
-    async with session(tmp_path, **REST) as s:
+async def no_successor(directory: Path) -> None:
+    """The decision was withdrawn meanwhile."""
+    async with session(directory, **REST) as s:
         s.fault("rest_timeout", kind="entry", executed=False)
         await s.feed("gone")
         await until(lambda: state_of(s, "capi_entry_gone") is OrderState.UNKNOWN)
@@ -150,6 +152,22 @@ async def test_an_entry_that_never_lived_has_no_successor_once_the_decision_is_w
         await s.idle()
         assert s.placed("entry") == ["capi_entry_gone"]
         assert s.held() == 0
+
+
+async def a_duplicate_id(directory: Path) -> None:
+    """The venue says that an order with this id is open: looked into, not believed."""
+    async with session(directory) as s:
+        s.fault("reject_next", kind="entry", code=-4116, msg="ClientOrderId is duplicated.")
+        await s.feed("dup")
+        await until(lambda: s.held() > 0)
+        first, second = s.requests("entry")
+        assert (second["t"] - first["t"]) / 1e9 >= WINDOW_S
+        await s.protected("dup")
+        await ends_well(s, entries=2)
+
+
+async def test_an_entry_that_never_lived(tmp_path: Path) -> None:
+    await side_by_side(tmp_path, {case.__name__: case for case in (a_successor, no_successor, a_duplicate_id)})
 
 
 async def test_a_lagging_listing_proves_nothing_against_an_executed_entry(tmp_path: Path) -> None:
@@ -205,17 +223,6 @@ async def test_an_entry_that_the_venue_refuses_for_good_is_not_tried_again(tmp_p
         await s.idle()
         assert s.placed("entry") == ["capi_entry_poor"]
         assert state_of(s, "capi_entry_poor") is OrderState.REJECTED
-
-
-async def test_a_refusal_of_a_duplicate_id_is_looked_into_not_believed(tmp_path: Path) -> None:
-    async with session(tmp_path) as s:
-        s.fault("reject_next", kind="entry", code=-4116, msg="ClientOrderId is duplicated.")
-        await s.feed("dup")
-        await until(lambda: s.held() > 0)
-        first, second = s.requests("entry")
-        assert (second["t"] - first["t"]) / 1e9 >= WINDOW_S
-        await s.protected("dup")
-        await ends_well(s, entries=2)
 
 
 NOT_EXECUTED = Lost("rest_timeout", {"executed": False}, REST)

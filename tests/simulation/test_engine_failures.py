@@ -83,14 +83,14 @@ async def test_an_actor_that_fails_again_and_again_means_safe_mode_and_protectio
         async with session(directory, **BOTH) as s:
             await s.open("btc", BTC)
             await s.open("eth", ETH, action="short")
-            poison(s, name, times=8)
+            poison(s, name, times=6)
             await s.state(EngineState.SAFE_MODE)
             await s.feed("none", BTC, action="long")
             s.move("1.5", ETH)
             await until(lambda: any(trade.key == "eth" for trade in s.engine.trades()))
             await whole_trade_is_managed(s, "btc")
             assert s.placed("entry") == ["capi_entry_btc", "capi_entry_eth"], "no new risk"
-            await until(lambda: restarts_of(s, name) >= 8)
+            await until(lambda: restarts_of(s, name) >= 6)
             assert await s.engine.resume("found the bug") is None
             await s.state(EngineState.RUNNING)
 
@@ -101,7 +101,7 @@ async def test_an_emergency_stop_works_while_actors_fail(tmp_path: Path) -> None
     async def stop(name: str, directory: Path) -> None:
         async with session(directory) as s:
             await s.open("kept")
-            poison(s, name, times=8)
+            poison(s, name, times=5)
             result = await s.engine.emergency_stop("enough")
             assert result.errors == []
             assert s.held() == 0

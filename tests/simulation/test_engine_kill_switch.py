@@ -3,7 +3,6 @@
 import asyncio
 import time
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ async def the_sequence(directory: Path) -> None:
 
 
 async def no_new_risk(directory: Path) -> None:
-    """Neither decisions nor signals enter while it is pulled; a second pull is harmless."""
+    """Neither decisions nor signals enter while it is pulled; a second pull is harmless. A decision waits."""
     async with session(directory) as s:
         began = time.monotonic()
         await s.engine.emergency_stop("once")
@@ -96,6 +95,8 @@ async def no_new_risk(directory: Path) -> None:
         assert "HALTED" in (await s.engine.execute_signal(signal)).error
         assert "HALTED" in (await s.engine.validate_signal(signal)).reason
         assert s.placed() == []
+        assert await s.engine.resume("fine") is None
+        await s.protected("waits")
 
 
 async def a_late_fill(directory: Path) -> None:
@@ -213,4 +214,4 @@ async def test_the_kill_switch(tmp_path: Path) -> None:
         an_offline_kill,
         an_orphan,
     )
-    await side_by_side(tmp_path, {case.__name__: partial(case) for case in cases})
+    await side_by_side(tmp_path, {case.__name__: case for case in cases})

@@ -204,24 +204,18 @@ async def test_a_price_beyond_a_stop_that_was_never_seen_means_an_exit_by_the_en
         assert "no verified stop" in (await s.alerted("PROTECTIVE_EXIT")).text
 
 
-async def test_a_stop_that_hangs_while_triggering_is_overtaken_by_an_exit(tmp_path: Path) -> None:
-    async with session(tmp_path) as s:
-        await s.open("stuck")
-        s.fault("algo_stuck_triggering", role="sl")
-        s.move("-0.8")
-        await until(lambda: s.held() == 0, within_s=6)
-        assert s.fills()[-1]["client_id"] == "capi_exit_stuck"
-        assert s.alerts("PROTECTIVE_EXIT")
-        assert s.placed("sl") == ["capi_sl_stuck"]
+async def test_an_order_that_hangs_while_triggering_is_overtaken_by_an_exit(tmp_path: Path) -> None:
+    async def hangs(role: str, move: str, directory: Path) -> None:
+        async with session(directory) as s:
+            await s.open("stuck")
+            s.fault("algo_stuck_triggering", role=role)
+            s.move(move)
+            await until(lambda: s.held() == 0, within_s=6)
+            assert s.fills()[-1]["client_id"] == "capi_exit_stuck"
+            assert s.placed("sl") == ["capi_sl_stuck"]
+            assert bool(s.alerts("PROTECTIVE_EXIT")) == (role == "sl")
 
-
-async def test_a_take_profit_that_hangs_while_triggering_is_overtaken_by_an_exit(tmp_path: Path) -> None:
-    async with session(tmp_path) as s:
-        await s.open("stuck")
-        s.fault("algo_stuck_triggering", role="tp1")
-        s.move("0.2")
-        await until(lambda: s.held() == 0, within_s=6)
-        assert s.fills()[-1]["client_id"] == "capi_exit_stuck"
+    await side_by_side(tmp_path, {"stop": partial(hangs, "sl", "-0.8"), "target": partial(hangs, "tp1", "0.2")})
 
 
 async def test_closing_orders_that_expire_with_the_position_are_no_surprise(tmp_path: Path) -> None:
