@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from rule_makers import entry_intent, execution, order, stop_intent
+from rule_makers import entry_intent, execution, exit_intent, order, stop_intent
 
 from execactor.domain.order import (
     TERMINAL,
@@ -315,3 +315,8 @@ def test_a_contradictory_entry_is_refused_at_once(changes: dict[str, Any], messa
 def test_a_contradictory_stop_is_refused_at_once(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         stop_intent(**changes)
+
+
+def test_only_a_conditional_order_may_close_whatever_is_open() -> None:
+    with pytest.raises(ValueError, match="close_position goes with a conditional type"):
+        exit_intent(quantity=None, reduce_only=False, close_position=True)
