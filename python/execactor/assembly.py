@@ -23,7 +23,7 @@ from execactor.domain.instrument import Instrument
 from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode
 from execactor.runtime import ActorSystem, Clock, DeadLetter
 from execactor.store.journal import Journal
-from execactor.store.lock import AccountLock, account_fingerprint
+from execactor.store.lock import HALT_MARKER, AccountLock, account_fingerprint
 from execactor.store.recovery import replay
 from execactor.venues.binance_usdm.adapter import BinanceUsdm
 from execactor.venues.binance_usdm.settings import TESTNET, BinanceSettings, MarginType, sim_urls
@@ -104,6 +104,7 @@ def assemble(
         reconcile_interval_ns=config.reconcile_interval_ns,
         position_interval_ns=config.reconcile.position_interval_s * SECOND,
         orphan_stop_fraction=config.protection.orphan_stop_fraction,
+        halt_marker=config.data_path / HALT_MARKER,
     )
     context = Context(settings, journal, venue, instruments, clock, replay(journal.rows()))
     system = ActorSystem(clock)

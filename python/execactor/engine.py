@@ -298,8 +298,6 @@ class Engine:
     async def resume(self, reason: str) -> str | None:
         """Lift PAUSED, SAFE_MODE or HALTED after a comparison with the venue; returns why that is refused, or None."""
         refusal: str | None = await _asked(self._running().context.account, Resume(reason=reason))
-        if refusal is None:
-            (self.config.data_path / HALT_MARKER).unlink(missing_ok=True)
         return refusal
 
     def kill(self, reason: str) -> None:

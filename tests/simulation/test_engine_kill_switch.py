@@ -82,7 +82,7 @@ async def no_new_risk(directory: Path) -> None:
         await s.engine.emergency_stop("once")
         took = time.monotonic() - began
         await s.engine.emergency_stop("twice")
-        assert time.monotonic() - began - took < 0.5, "it was complete already"
+        assert time.monotonic() - began - took < 1.5, "it was complete already: the sequence takes seconds"
         assert len([record for record in s.records(EngineStateChanged) if record.state is EngineState.HALTED]) == 1
         await s.feed("waits")
         signal = Signal(
@@ -215,3 +215,15 @@ async def test_the_kill_switch(tmp_path: Path) -> None:
         an_orphan,
     )
     await side_by_side(tmp_path, {case.__name__: case for case in cases})
+
+
+async def test_an_engine_that_was_killed_offline_while_it_hung_halts_when_it_wakes(tmp_path: Path) -> None:
+    async with session(tmp_path) as s:
+        await s.open("hung")
+        marker = s.engine.config.data_path / HALT_MARKER
+        marker.write_text("it did not answer", encoding="utf-8")
+        await until(lambda: s.engine.state is EngineState.HALTED)
+        await until(lambda: s.held() == 0)
+        await s.alerted("KILL_COMPLETE", within_s=15)
+        assert await s.engine.resume("looked at it") is None
+        assert not marker.exists()

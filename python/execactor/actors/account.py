@@ -45,6 +45,7 @@ from execactor.runtime import LoopActor
 logger = logging.getLogger(__name__)
 
 KILL_TICK_NS = 500_000_000
+MARKER_NS = 1_000_000_000
 LATE_ENTRY_MARGIN_NS = 1_000_000_000
 LATER_LOOKS_NS = (500_000_000, 1_500_000_000, 5_000_000_000, LONGEST_LAG_NS)
 _DURABLE = (EngineState.RUNNING, EngineState.PAUSED, EngineState.SAFE_MODE, EngineState.HALTED)
@@ -58,6 +59,10 @@ class Begin(msgspec.Struct, frozen=True):
 
 class LookLater(msgspec.Struct, frozen=True):
     """Time to compare once more with listings that may have lagged."""
+
+
+class LookForMarker(msgspec.Struct, frozen=True):
+    """Time to see whether someone killed offline meanwhile, because this process did not answer."""
 
 
 class AccountLooked(msgspec.Struct, frozen=True):
@@ -93,12 +98,14 @@ class AccountActor(LoopActor):
         recovered = self.context.recovered
         if recovered.engine is not None and recovered.engine in _DURABLE:
             self.mode = engine_state.stopped(self.mode, recovered.engine, recovered.engine_reason)
+        self.timers.every("marker", MARKER_NS, LookForMarker())
 
     def on_restart(self, cause: BaseException) -> None:
         """An account actor that failed has lost its place: protect, take no risk, let a person look.
 
         A kill goes on: it begins anew once the venue was compared with.
         """
+        self.timers.every("marker", MARKER_NS, LookForMarker())
         before = self.context.recovered
         self.mode = EngineMode(begun=True, known_once=True, stream_up=self.context.stream_up)
         if before.engine is EngineState.HALTED:
@@ -128,6 +135,8 @@ class AccountActor(LoopActor):
                 return self._resume(reason)
             case KillTick():
                 self._drive_kill(message)
+            case LookForMarker():
+                self._look_for_marker()
             case AccountLooked():
                 self._on_looked(message)
             case Describe():
@@ -142,6 +151,11 @@ class AccountActor(LoopActor):
             mode = engine_state.stopped(mode, EngineState.HALTED, halted)
         self._change(mode)
         self._compare("start")
+
+    def _look_for_marker(self) -> None:
+        marker = self.context.settings.halt_marker
+        if marker is not None and self.mode.goal is not EngineState.HALTED and marker.exists():
+            self._drive_kill(KillOrdered(marker.read_text(encoding="utf-8").strip() or "offline kill"))
 
     def _compare(self, reason: str) -> None:
         self.context.reconciler.tell(RequestReconcile(reason=reason))
@@ -178,6 +192,8 @@ class AccountActor(LoopActor):
         self.context.write()
         if not self.context.durable:
             return "the journal cannot be written: make room on its disk"
+        if self.context.settings.halt_marker is not None:
+            self.context.settings.halt_marker.unlink(missing_ok=True)
         self._drive_kill(KillReleased())
         self.timers.cancel("kill")
         self.context.risk.tell(ForgiveLosses())

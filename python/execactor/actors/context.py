@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ PERSISTENT = Supervision(keep_trying_ns=1_000_000_000)
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the actors need of the configuration. Durations in nanoseconds; max_decision_age_ms of wall time.
 
+    halt_marker: the file that an offline kill leaves.
     orphan_stop_fraction: distance of the stop that an adopted position gets, of its entry price.
     """
 
@@ -47,6 +49,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_interval_ns: int = 300_000_000_000
     position_interval_ns: int = 5_000_000_000
     orphan_stop_fraction: Decimal = Decimal("0.01")
+    halt_marker: Path | None = None
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,6 +65,7 @@ class RiskActor(LoopActor):
         self.epoch = 0
         self.marked = EquityWatch()
         self.told: set[tuple[str, str]] = set()
+        self.stated: dict[str, Decimal] = {}
 
     def on_start(self) -> None:
         """Rebuild positions, reservations and the equity marks from the journal."""
@@ -90,9 +91,11 @@ class RiskActor(LoopActor):
                 self.book.marks[message.symbol] = message.price
             case PositionAdopted(position=position) | PositionCorrected(position=position):
                 self.book.positions[position.symbol] = position
+                self.stated[position.symbol] = position.quantity
             case AccountReport():
                 if message.wallet_balance is not None:
                     self.wallet = message.wallet_balance
+                self.stated |= {position.symbol: position.quantity for position in message.positions}
             case WalletKnown(wallet):
                 self.wallet = wallet
                 self._look_at_equity()
@@ -122,7 +125,7 @@ class RiskActor(LoopActor):
             self.context.orders[intent.symbol].tell(SubmitApproved(intent=intent, token=verdict))
 
     def _look_at_equity(self) -> None:
-        if self.wallet is None:
+        if self.wallet is None or self._between_wallet_and_fill():
             return
         unrealized = self.book.unrealized_pnl()
         equity = self.wallet + unrealized
@@ -144,6 +147,13 @@ class RiskActor(LoopActor):
         # The level counts, not the edge: a breach that was journaled just before the process died still stops trading.
         for breach in watch.breached:
             self._on_breach(breach, alert=breach in newly)
+
+    def _between_wallet_and_fill(self) -> bool:
+        """Whether the wallet has moved for a fill that is not booked yet: its P&L would count twice, or not at all."""
+        booked = self.book.positions
+        return any(
+            quantity != (booked[symbol].quantity if symbol in booked else 0) for symbol, quantity in self.stated.items()
+        )
 
     def _on_breach(self, breach: Breach, *, alert: bool) -> None:
         watch, context = self.watch, self.context

@@ -366,6 +366,7 @@ async def test_an_entry_that_lives_although_it_had_ended_for_us_is_cancelled(sta
     await stage.tell(desk.ref, approved())
     await stage.answer("submit", Rejected(reason="no", cause=RejectCause.OTHER))
     await stage.after(10 * SECOND)
-    await stage.tell(desk.ref, SnapshotArrived(snapshot=snapshot(orders=[shown()], requested_ns=stage.clock.monotonic_ns())))
+    listing = snapshot(orders=[shown()], requested_ns=stage.clock.monotonic_ns())
+    await stage.tell(desk.ref, SnapshotArrived(snapshot=listing))
     assert [order.client_id for order in stage.open("cancel")] == [ENTRY]
     assert stage.told("account", EnterSafeMode)
