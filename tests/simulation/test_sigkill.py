@@ -7,7 +7,7 @@ import pytest
 from kill_cases import POINTS, Case, cases
 from kill_trial import Outcome, try_case
 
-AT_ONCE = 2
+AT_ONCE = 3
 
 
 @pytest.mark.timeout(240)
