@@ -251,6 +251,20 @@ def test_E5_a_field_that_an_order_needs_is_missed_by_name(name: str, value: Any)
     assert name in refused(body(**{name: value})).reason
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"leverage": 1}, id="no leverage beyond one's own money"),
+        pytest.param({"confidence": 0}, id="no confidence"),
+        pytest.param({"confidence": 1}, id="full confidence"),
+        pytest.param({"entry_zone": [90800, 90800]}, id="a zone of one price"),
+        pytest.param({"position_size_usdt": "0.01"}, id="a size that no venue takes is the venue's to refuse"),
+    ],
+)
+def test_E5_content_at_the_edge_is_followed(changes: dict[str, Any]) -> None:  # noqa: N802
+    assert isinstance(parsed(body(**changes)), Decision)
+
+
 def test_E5_an_entry_needs_a_first_target() -> None:  # noqa: N802
     assert "tp1 is missing" in refused(body(tp1=ABSENT)).reason
     assert "tp1 is missing" in refused(body(tp1=None)).reason
