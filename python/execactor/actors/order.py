@@ -84,11 +84,11 @@ class OrderActor(LoopActor):
         self._restore(after_restart=True)
         for order in self.table.orders.values():
             if order.live:
-                self._tell(order, recovered=True)
+                self._tell(order)
         # The failure may have come between the journal and the telling; who knows an execution already passes it over.
         for client_id, execution in self.context.executions_of(self.symbol):
             if client_id in self.table.orders:
-                self._tell(self.table.orders[client_id], execution, recovered=True)
+                self._tell(self.table.orders[client_id], execution)
         self.context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: the order actor restarted: {cause}"))
 
     def on_receive(self, message: Any) -> Any:
@@ -228,7 +228,7 @@ class OrderActor(LoopActor):
         if change is not None:
             self._publish(change)
 
-    def _publish(self, change: Change, *, recovered: bool = False) -> None:
+    def _publish(self, change: Change) -> None:
         """Journal a change and tell those whom it concerns."""
         order, execution = change.order, change.execution
         if change.ignored is not None and execution is None:
@@ -240,7 +240,7 @@ class OrderActor(LoopActor):
         self.context.record(OrderChanged(order=order), order.client_id)
         if not order.live or (order.verified and order.state is not OrderState.UNKNOWN):
             self.doubts.end(order.client_id)
-        self._tell(order, execution, recovered=recovered)
+        self._tell(order, execution)
         if change.late:
             reason = f"{self.symbol}: {order.client_id} traded after its end ({order.state})"
             self.context.reconciler.tell(RequestReconcile(reason=reason))
@@ -255,8 +255,8 @@ class OrderActor(LoopActor):
             self.context.latencies.record("ack_to_fill", now_ns - order.acknowledged_ns)
             self.context.latencies.record("decision_to_fill", now_ns - order.intent.decided_ns)
 
-    def _tell(self, order: Order, execution: Execution | None = None, *, recovered: bool = False) -> None:
-        update = OrderUpdate(order=order, execution=execution, recovered=recovered)
+    def _tell(self, order: Order, execution: Execution | None = None) -> None:
+        update = OrderUpdate(order=order, execution=execution)
         self.context.positions[self.symbol].tell(update)
         self.context.risk.tell(update)
 
@@ -366,7 +366,7 @@ class OrderActor(LoopActor):
         self.context.record(ExecutionAttributed(client_id=order.client_id, execution=execution), order.client_id)
         text = f"{order.client_id}: trade {execution.trade_id} was taken for another hand's and is ours"
         self._alert(AlertLevel.WARNING, "FILL_ATTRIBUTED", text)
-        self._publish(Change(order=order), recovered=True)
+        self._publish(Change(order=order))
 
     def _cancel_stray(self, stray: OrderReport | ConditionalReport) -> None:
         conditional = isinstance(stray, ConditionalReport)
@@ -383,7 +383,7 @@ class OrderActor(LoopActor):
         if change is not None and change.execution is not None:
             text = f"{change.order.client_id}: trade {execution.trade_id} was missed and is booked now"
             self._alert(AlertLevel.WARNING, "MISSED_FILL", text)
-            self._publish(change, recovered=True)
+            self._publish(change)
 
     def _sweep(self) -> None:
         now_ns = self.clock.monotonic_ns()

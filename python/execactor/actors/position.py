@@ -65,6 +65,8 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     mark_price: str | None = None
     stop_price: str | None = None
+    bid: str | None = None
+    ask: str | None = None
     exit_reason: str = ""
 
 
@@ -324,6 +326,8 @@ class PositionActor(LoopActor):
             key=plan.key if plan is not None else "",
             mark_price=None if state.mark is None else f"{state.mark:f}",
             stop_price=None if plan is None or plan.stop_price is None else f"{plan.stop_price:f}",
+            bid=None if self.quote is None else f"{self.quote.bid:f}",
+            ask=None if self.quote is None else f"{self.quote.ask:f}",
             exit_reason=state.exit_reason,
         )
 

@@ -13,14 +13,6 @@ class RetryLater(ExecactorError):
         self.after_ms = after_ms
 
 
-class OutcomeUnknown(ExecactorError):
-    """The request may or may not have had an effect; only the venue's evidence can tell, never a resend."""
-
-
-class OrderRejected(ExecactorError):
-    """The request certainly had no effect and the same request would be refused again."""
-
-
 class ConfigurationError(ExecactorError):
     """A setting is wrong: the engine does not start (exit 78). The message names the key, the value and the fix."""
 

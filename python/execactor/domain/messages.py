@@ -187,17 +187,13 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """OrderActor -> PositionActor, RiskActor: an order changed, with the execution that changed it, if one did.
-
-    recovered: replayed from the journal or found by reconciliation rather than seen live.
-    """
+    """OrderActor -> PositionActor, RiskActor: an order changed, with the execution that changed it, if one did."""
 
     lane: ClassVar[int] = VENUE
     retry_after_restart: ClassVar[bool] = True
 
     order: Order
     execution: Execution | None = None
-    recovered: bool = False
 
 
 class StrayExecution(msgspec.Struct, frozen=True, kw_only=True):
