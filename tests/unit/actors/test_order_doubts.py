@@ -339,7 +339,7 @@ async def test_an_order_actor_that_restarts_takes_up_the_journal_and_doubts_what
     await stage.tell(desk.ref, SubmitApproved(intent=None, token=None))  # type: ignore[arg-type]
     assert (await desk.order()).state is OrderState.UNKNOWN
     [update] = stage.told("position", OrderUpdate)
-    assert update.recovered
+    assert update.order.state is OrderState.UNKNOWN
     assert len(stage.told("reconciler", object)) == 1
     await stage.answer("submit", Acknowledged(venue_id="9001"))
     assert (await desk.order()).state is OrderState.ACKNOWLEDGED, "its answer came after the restart"
