@@ -94,7 +94,7 @@ class Doubts:
 
     def fetch_trades(self, client_id: str, sent_wall_ns: int) -> None:
         """Ask for the trades that belong to an order of which the venue says that more was filled than we booked."""
-        since_ms = sent_wall_ns // 1_000_000 - LOOK_BACK_MS
+        since_ms = max(sent_wall_ns // 1_000_000 - LOOK_BACK_MS, self._context.journal.created_ms)
         self._context.gateway.tell(GatherEvidence(client_id=client_id, symbol=self._symbol, since_ms=since_ms))
 
     def _follow(self, doubt: Doubt, following: resolution.Next) -> None:

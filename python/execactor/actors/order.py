@@ -26,6 +26,8 @@ from execactor.domain.messages import (
     EnterSafeMode,
     OrdersReconciled,
     OrderUpdate,
+    PositionAdopted,
+    PositionCorrected,
     RequestReconcile,
     RiskApproved,
     SnapshotArrived,
@@ -114,6 +116,8 @@ class OrderActor(LoopActor):
                 self._ask_again(client_id)
             case SnapshotArrived():
                 self._compare(message)
+            case PositionAdopted(update_time_ms=time_ms) | PositionCorrected(update_time_ms=time_ms):
+                self.strangers.position_taken_over(time_ms)
             case JudgeStrangers():
                 self._judge_strangers()
             case Sweep():
@@ -403,7 +407,7 @@ class OrderActor(LoopActor):
         now_ns = self.clock.monotonic_ns()
         orders = (o if o.live else msgspec.structs.replace(o, ended_ns=now_ns) for o in history.orders.values())
         self.table = OrderTable(orders, history.booked)
-        self.strangers.restore(history.strays)
+        self.strangers.restore(history.strays, history.taken_over_ms)
         self.sent_wall_ns = dict(history.sent_wall_ns)
         self.last_trade_ms = history.last_trade_ms
         age_ns = self.clock.now_ns() - history.last_trade_ms * 1_000_000

@@ -292,9 +292,10 @@ class PositionActor(LoopActor):
             if verdict is Verdict.ADOPT:
                 event = self._adoption(position, theirs.update_time_ms)
             else:
-                event = PositionCorrected(position=position, reason=detail)
+                event = PositionCorrected(position=position, reason=detail, update_time_ms=theirs.update_time_ms)
             self.context.record(event, self.symbol)
             self.context.risk.tell(event)
+            self.context.orders[self.symbol].tell(event)
             self._feed(event)
         elif not message.outdated:
             # A position that is not booked yet needs its stop already.
@@ -314,7 +315,7 @@ class PositionActor(LoopActor):
         self.context.alert.tell(Alert(level=AlertLevel.CRITICAL, code="ORPHAN_POSITION", text=text, symbol=self.symbol))
         self.context.account.tell(EnterSafeMode(reason=f"{self.symbol}: {text}"))
         key = decision_key(None, self.symbol, f"{position.closing_side}|{update_time_ms}")
-        return PositionAdopted(position=position, stop_price=stop_price, key=key)
+        return PositionAdopted(position=position, stop_price=stop_price, key=key, update_time_ms=update_time_ms)
 
     def _view(self) -> PositionView:
         state = self.state

@@ -150,7 +150,7 @@ class ReconcilerActor(LoopActor):
         symbols = self.context.exposed if self.reason == WATCH else self.context.settings.symbols
         for symbol in symbols:
             known_ms = self.context.last_trade_ms.get(symbol, 0)
-            since[symbol] = max(known_ms, self.context.journal.created_ms) - (LOOK_BACK_MS if known_ms else 0)
+            since[symbol] = max(known_ms - LOOK_BACK_MS, self.context.journal.created_ms)
         return since
 
     def _retry(self, reason: str) -> None:

@@ -28,6 +28,7 @@ class Strangers:
     """The strangers of one OrderActor. `timers` is the actor's.
 
     booked: keys of the trades that were booked as another hand's. One of them may turn out to be ours after all.
+    taken_over_ms: the venue's time of a position that was taken over from it; trades up to then are in it already.
     """
 
     def __init__(self, context: Context, symbol: str, timers: Callable[[], Timers]) -> None:
@@ -36,13 +37,18 @@ class Strangers:
         self._timers = timers
         self._held: list[tuple[int, Report]] = []
         self.booked: set[tuple[str, str]] = set()
+        self.taken_over_ms = 0
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def restore(self, booked: Collection[tuple[str, str]]) -> None:
+    def restore(self, booked: Collection[tuple[str, str]], taken_over_ms: int) -> None:
         """Take up what the journal tells."""
-        self._held, self.booked = [], set(booked)
+        self._held, self.booked, self.taken_over_ms = [], set(booked), taken_over_ms
+
+    def position_taken_over(self, update_time_ms: int) -> None:
+        """Our position is the venue's of that time now."""
+        self.taken_over_ms = max(self.taken_over_ms, update_time_ms)
 
     def take(self, report: Report, table: OrderTable) -> None:
         """A report of no order in `table`: held while one of them may still turn out to have made it."""
@@ -99,10 +105,11 @@ class Strangers:
     def _book(self, execution: Execution, table: OrderTable) -> None:
         context = self._context
         table.booked.add(execution.key)
-        self.booked.add(execution.key)
-        context.record(ExecutionBooked(client_id="", execution=execution), execution.symbol)
-        context.positions[self._symbol].tell(StrayExecution(execution=execution))
-        context.risk.tell(StrayExecution(execution=execution))
+        if not 0 < execution.time_ms <= self.taken_over_ms:
+            self.booked.add(execution.key)
+            context.record(ExecutionBooked(client_id="", execution=execution), execution.symbol)
+            context.positions[self._symbol].tell(StrayExecution(execution=execution))
+            context.risk.tell(StrayExecution(execution=execution))
         text = f"{self._symbol}: a trade of an order that is not ours: {execution.side} {execution.quantity}"
         context.account.tell(EnterSafeMode(reason=text))
 

@@ -335,22 +335,30 @@ class SymbolReconciled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PositionAdopted(msgspec.Struct, frozen=True, kw_only=True):
-    """A position at the venue that we know nothing of: it gets a stop at stop_price at once. key names its orders."""
+    """A position at the venue that we know nothing of: it gets a stop at stop_price at once. key names its orders.
+
+    update_time_ms: the venue's time of it; trades up to then are in it already.
+    """
 
     lane: ClassVar[int] = VENUE
 
     position: Position
     stop_price: Decimal
     key: str
+    update_time_ms: int = 0
 
 
 class PositionCorrected(msgspec.Struct, frozen=True, kw_only=True):
-    """The venue's position differs from ours and no missed trade explains it: the venue is right."""
+    """The venue's position differs from ours and no missed trade explains it: the venue is right.
+
+    update_time_ms: the venue's time of it; trades up to then are in it already.
+    """
 
     lane: ClassVar[int] = VENUE
 
     position: Position
     reason: str
+    update_time_ms: int = 0
 
 
 class AlertLevel(StrEnum):

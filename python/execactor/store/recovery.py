@@ -39,6 +39,7 @@ class SymbolHistory:
     orders: all of ours, by client id. booked: keys of executions; strays: of those that belong to no order of ours.
     plan: being executed, if any. queued: the newest that was accepted and neither started nor dropped. done: body hash
     by plan key. position: since the last flat. sent_wall_ns: when an intent was journaled, by client id (wall time).
+    taken_over_ms: the venue's time of the last position that was taken over from it.
     """
 
     def __init__(self, symbol: str) -> None:
@@ -54,6 +55,7 @@ class SymbolHistory:
         self.fills = 0
         self.sent_wall_ns: dict[str, int] = {}
         self.last_trade_ms = 0
+        self.taken_over_ms = 0
 
 
 class Recovered(msgspec.Struct, kw_only=True):
@@ -125,8 +127,12 @@ def fold(state: Recovered, record: Record, ts_ns: int) -> None:
                 history.position = Position(symbol=symbol)
         case PlanEnded(key=key, symbol=symbol):
             _end(state.symbol(symbol), key)
-        case PositionAdopted(position=position) | PositionCorrected(position=position):
+        case (
+            PositionAdopted(position=position, update_time_ms=time_ms)
+            | PositionCorrected(position=position, update_time_ms=time_ms)
+        ):
             history = state.symbol(position.symbol)
+            history.taken_over_ms = max(history.taken_over_ms, time_ms)
             history.position = msgspec.structs.replace(
                 history.position, quantity=position.quantity, entry_price=position.entry_price
             )

@@ -207,6 +207,12 @@ async def test_absence_needs_three_answers_the_window_and_the_evidence(stage: St
     assert "never took it" in order.reason
 
 
+async def test_trades_from_before_the_journal_are_no_evidence(stage: Stage, desk: Desk) -> None:
+    await desk.doubtful_entry()
+    await desk.until_asked_for_evidence()
+    assert stage.open("snapshot") == [{SYMBOL: stage.journal.created_ms}]
+
+
 async def test_three_quick_answers_prove_nothing_within_the_window(stage: Stage, desk: Desk) -> None:
     await desk.doubtful_entry()
     for delay_ms in (0, 50, 100, 200):

@@ -143,6 +143,8 @@ async def test_an_orphan_is_adopted_with_a_stop(stage: Stage, position: Ref) -> 
     await stage.tell(position, compared("-0.05"))
     [adopted] = stage.records(PositionAdopted)
     assert adopted.stop_price == Decimal("91708.0")
+    assert adopted.update_time_ms == 7
+    assert stage.told("order", PositionAdopted) == [adopted]
     [stop] = stops(stage)
     assert (stop.intent.trigger_price, stop.intent.close_position) == (Decimal("91708.0"), True)
     assert stage.told("risk", PositionAdopted) == [adopted]

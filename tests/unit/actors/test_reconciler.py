@@ -150,6 +150,16 @@ async def test_it_compares_by_itself_every_so_often(stage: Stage, reconciler: Re
     assert ended(stage)[0].reason == "periodic"
 
 
+async def test_trades_from_before_the_journal_are_never_asked_for(stage: Stage, reconciler: Ref) -> None:
+    created_ms = stage.journal.created_ms
+    for last_ms, since_ms in ((created_ms + 1_000, created_ms), (created_ms + 90_000, created_ms + 30_000)):
+        stage.context.last_trade_ms[SYMBOL] = last_ms
+        await stage.tell(reconciler, START)
+        assert stage.open("snapshot") == [{SYMBOL: since_ms}]
+        await stage.answer("snapshot", snapshot())
+        await stage.tell(reconciler, done())
+
+
 async def test_marks_and_wallet_come_with_a_snapshot(stage: Stage, reconciler: Ref) -> None:
     held = VenuePosition(symbol=SYMBOL, quantity=Decimal(1), entry_price=Decimal(90_000), mark_price=Decimal(90_500))
     await stage.tell(reconciler, START)

@@ -10,15 +10,18 @@ from test_order_doubts import Desk, approved, shown, shown_stop
 
 from execactor.actors.position import Describe
 from execactor.domain.messages import (
+    CancelOrder,
     EnterSafeMode,
     OrdersReconciled,
     OrderUpdate,
+    PositionAdopted,
     RequestReconcile,
     SnapshotArrived,
     StrayExecution,
     SubmitProtective,
 )
 from execactor.domain.order import OrderEvent, OrderState
+from execactor.domain.position import Position
 from execactor.domain.reports import Acknowledged, ExecutionReport, OrderReport, Unknown
 from execactor.store.records import ExecutionAttributed, ExecutionBooked
 from execactor.store.recovery import replay
@@ -170,3 +173,34 @@ async def test_a_lost_answer_is_a_reason_to_wait(stage: Stage, desk: Desk) -> No
     await desk.send(approved(), Unknown(reason="no answer"))
     await stage.tell(desk.ref, trade())
     assert stage.told("position", StrayExecution) == []
+
+
+ADOPTED = PositionAdopted(
+    position=Position(symbol=SYMBOL, quantity=Decimal("0.01"), entry_price=Decimal(90_800)),
+    stop_price=Decimal(89_892),
+    key="orphan",
+    update_time_ms=5_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "strays"),
+    [
+        pytest.param(4_000, 0, id="a trade from before the position was taken over is in it already"),
+        pytest.param(5_000, 0, id="so is the one that made it"),
+        pytest.param(5_001, 1, id="a later one is not"),
+    ],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_trade_that_an_adopted_position_holds_already_moves_nothing(
+    stage: Stage, desk: Desk, time_ms: int, strays: int, *, restarted: bool
+) -> None:
+    stage.context.record(ADOPTED, SYMBOL)
+    await stage.tell(desk.ref, ADOPTED)
+    if restarted:
+        await stage.tell(desk.ref, CancelOrder(client_id=[], reason="a crash"))  # type: ignore[arg-type]
+    await stage.tell(desk.ref, trade(time_ms=time_ms))
+    assert len(stage.told("position", StrayExecution)) == strays
+    assert len(stage.told("account", EnterSafeMode)) == 1, "another hand was at work either way"
+    position = replay(stage.journal.rows()).symbol(SYMBOL).position
+    assert position.quantity == Decimal("0.01") * (1 + strays)
