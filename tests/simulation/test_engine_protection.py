@@ -98,11 +98,20 @@ async def test_a_venue_that_says_a_stop_exists_is_believed_and_compared_with(tmp
         await s.feed("exists")
         await until(lambda: any("a stop exists already" in record.reason for record in s.records(Reconciled)))
         assert s.alerts("MISSING_STOP"), "the listing does not show it"
-        assert s.placed("sl") == ["capi_sl_exists"]
         assert s.held() > 0
+        await until(lambda: s.resting("sl") == ["capi_sl_exists_a2"])
         s.move("-0.8")
-        closing = await flat_by_exit(s, within_s=4)
-        assert closing["client_id"] == "capi_exit_exists", "the engine's own watch of the mark price"
+        await until(lambda: s.held() == 0)
+
+
+async def test_without_a_verified_stop_the_engine_itself_watches_the_mark_price(tmp_path: Path) -> None:
+    async with session(tmp_path) as s:
+        s.fault("reject_next", 20, kind="stop", code=-4130, msg="An open stop with closePosition exists.")
+        await s.feed("watch")
+        await until(lambda: bool(s.placed("sl")))
+        s.move("-0.8")
+        closing = await flat_by_exit(s, within_s=8)
+        assert closing["client_id"].startswith("capi_exit_watch")
 
 
 async def test_a_full_position_stop_of_another_hand_counts_as_protection_and_means_safe_mode(tmp_path: Path) -> None:
