@@ -33,11 +33,11 @@ from execactor.domain.messages import (
 from execactor.domain.order import OrderIntent, RejectCause, Role
 from execactor.domain.plan import Plan, Target
 from execactor.domain.side import Side
-from execactor.tactics.trade import Effect
+from execactor.tactics.trade import Effect, TradePolicy
 
 STEP = BTC.step_size
 DEADLINE_NS = 2 * SECOND + 300_000_000
-EVIDENCE_NS = 31 * SECOND
+EVIDENCE_NS = TradePolicy().evidence_ns + 300_000_000
 
 indexes = st.integers(0, 30)
 causes = st.sampled_from([RejectCause.OVERLOADED, RejectCause.OTHER, RejectCause.THIN_BOOK, RejectCause.WOULD_TRIGGER])

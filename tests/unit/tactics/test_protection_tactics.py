@@ -7,7 +7,7 @@ import pytest
 from rule_makers import dec
 from trading_desk import SECOND, Desk, alerts, asked, cancels, plan, reconciles
 
-from execactor.domain.messages import EnterSafeMode, SubmitProtective, VenuePositionSeen
+from execactor.domain.messages import EnterSafeMode, OrderUpdate, SubmitProtective, VenuePositionSeen
 from execactor.domain.order import OrderType, RejectCause, Role
 from execactor.domain.side import Side
 from execactor.tactics.trade import Phase, TradePolicy
@@ -187,6 +187,14 @@ def test_the_end_of_the_stop_that_was_proved_so_ends_the_evidence() -> None:
     assert "capi_sl_d1_a3" in asked(desk.cancelled("capi_sl_d1") + desk.wait(400))
 
 
+def test_the_end_of_a_target_does_not() -> None:
+    desk = entered()
+    desk.wait(700)
+    desk.refuse("capi_sl_d1_a2", RejectCause.STOP_EXISTS)
+    desk.tick(500)
+    assert "capi_sl_d1_a3" not in asked(desk.expired("capi_tp1_d1"))
+
+
 def test_the_refusal_because_there_is_no_position_asks_for_a_comparison() -> None:
     desk = entered()
     effects = desk.refuse("capi_sl_d1", RejectCause.NO_POSITION)
@@ -230,7 +238,9 @@ def test_a_triggered_stop_that_ends_with_the_position_open_means_out_at_market(e
 def test_a_stop_that_hangs_while_triggering_means_out_after_three_seconds() -> None:
     desk = protected()
     desk.triggering("capi_sl_d1")
-    assert asked(desk.wait(3_000)) == []
+    assert asked(desk.wait(1_500)) == []
+    desk.feed(OrderUpdate(order=desk.order("capi_sl_d1")))  # being told again does not start the clock anew
+    assert asked(desk.wait(1_500)) == []
     assert asked(desk.wait(1_000)) == ["capi_exit_d1"]
 
 
@@ -263,6 +273,22 @@ def test_a_verified_stop_gets_three_seconds_to_close_the_position() -> None:
     assert asked(desk.wait(3_000)) == []
     assert asked(desk.wait(1_000)) == ["capi_exit_d1"]
     assert safe_mode(desk.requests) == []
+
+
+@pytest.mark.parametrize("price", [89_800, 89_799, 89_000])
+def test_those_three_seconds_count_from_the_first_price_at_the_stop(price: int) -> None:
+    desk = protected()
+    for _ in range(4):
+        desk.mark(price)
+        assert asked(desk.wait(900)) == []
+    assert asked(desk.mark(price)) == ["capi_exit_d1"]
+
+
+@pytest.mark.parametrize(("side", "price"), [(Side.BUY, "89800.1"), (Side.SELL, "91799.9")])
+def test_a_price_before_the_stop_is_no_reason_to_leave(side: Side, price: str) -> None:
+    desk = protected(side=side)
+    desk.mark(price)
+    assert asked(desk.wait(10_000)) == []
 
 
 def test_a_price_that_comes_back_is_no_reason_to_leave() -> None:

@@ -187,6 +187,8 @@ def test_a_late_fill_that_turns_the_position_against_the_present_plan_is_closed_
     leaving = desk.intent("capi_exit_d2")
     assert (leaving.side, leaving.quantity) == (Side.BUY, dec("0.015") if entered else dec("0.025"))
     assert [name for name in asked(effects) if "_sl_" in name] == []
+    assert alerts(effects) == ["PROTECTIVE_EXIT"]
+    assert alerts(desk.wait(900)) == []
 
 
 # The next decision.
@@ -372,8 +374,10 @@ def test_an_adopted_position_is_watched_closed_and_accounted_for() -> None:
     desk.feed(adoption())
     desk.ack("capi_sl_orphan1")
     assert asked(desk.wait(60_000)) == []
+    adopted_ns = desk.state.opened_ns
     desk.fill("capi_sl_orphan1", "0.03", 89_880, commission="1", final=True)
     assert desk.closed.outcome == "stopped"
+    assert (desk.closed.opened_ns, desk.closed.closed_ns) == (adopted_ns, adopted_ns + 60 * SECOND)
     assert desk.closed.pnl == dec("-27.60") - 1
 
 
@@ -511,6 +515,16 @@ def test_what_was_observed_is_acted_on_at_the_first_step() -> None:
 def test_a_machine_with_nothing_to_look_after_sleeps() -> None:
     state = fresh(BTC, TradePolicy(), "capi")
     assert next_wake_ns(state, 5) is None
+
+
+def test_it_sleeps_again_after_a_trade() -> None:
+    desk = Desk()
+    desk.open()
+    stopped_out(desk)
+    desk.feed(VenuePositionSeen(quantity=dec(0)))
+    cleaned(desk)
+    assert desk.closed.outcome == "stopped"
+    assert desk.wake_ns is None
 
 
 @pytest.mark.parametrize(
