@@ -1,12 +1,12 @@
 """The way of one trade: a decision, and a market that is steered to its targets, its stop, or back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum, auto
 
 import msgspec
-from kill_stage import LOOK_S, KillStage
+from kill_stage import LOOK_S, KillStage, until
 
 from execactor.domain.side import Side
 from execactor.service.demo import decisions
@@ -15,6 +15,7 @@ from execactor.service.demo.decisions import Distances, Fed
 PROTECTED = frozenset({"sl", "tp1", "tp2"})
 PATIENCE_S = 4.0
 STEER_S = 0.4
+MARK_BPS = 4
 
 ENTRY, BEYOND_TP1, BEYOND_TP2, BEYOND_STOP, BACK = map(Decimal, (-14, 46, 90, -70, -12))
 """Where the market is steered: basis points from the price at the decision, on the way of a gain."""
@@ -33,6 +34,16 @@ class Course(Enum):
     """Nowhere: a flat decision ends the trade."""
     NEVER_ENTERED = auto()
     """Away: the entry rests until a flat decision."""
+
+
+FILLED: Mapping[Course, frozenset[str]] = {
+    Course.TARGETS: frozenset({"entry", "tp1", "tp2"}),
+    Course.STOPPED: frozenset({"entry", "sl"}),
+    Course.TURNED_BACK: frozenset({"entry", "tp1"}),
+    Course.FLAT: frozenset({"entry", "exit"}),
+    Course.NEVER_ENTERED: frozenset(),
+}
+"""Roles that fill on each course, whenever the engine is killed, where the market waits for it and nothing else fails."""
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,17 +81,17 @@ class Player:
             await stage.feed_flat(f"{self.key}flat")
             return
         if trade.resting:
-            self._steer(ENTRY)
+            await self._steer(ENTRY)
         await self._once(lambda: self._open() >= PROTECTED and not self._entering())
         match trade.course:
             case Course.STOPPED:
-                self._steer(BEYOND_STOP)
+                await self.lose()
             case Course.FLAT:
                 await stage.feed_flat(f"{self.key}flat")
             case Course.TARGETS | Course.TURNED_BACK:
-                self._steer(BEYOND_TP1)
+                await self._steer(BEYOND_TP1)
                 await self._once(lambda: "slt" in self._open())
-                self._steer(BEYOND_TP2 if trade.course is Course.TARGETS else BACK)
+                await self._steer(BEYOND_TP2 if trade.course is Course.TARGETS else BACK)
 
     def _decision(self) -> Fed:
         rests = self.trade.resting or self.trade.course is Course.NEVER_ENTERED
@@ -88,8 +99,19 @@ class Player:
         symbol = self.stage.exchange.markets[self.stage.symbol].symbol
         return decisions.entry(self.key, symbol, self.trade.side, self.stage.price, far)
 
-    def _steer(self, bps: Decimal) -> None:
-        self.stage.venue.steer(self.stage.symbol, self.fed.away(bps), STEER_S)
+    async def lose(self) -> None:
+        """Take the market to the stop."""
+        await self._steer(BEYOND_STOP)
+
+    async def _steer(self, bps: Decimal) -> None:
+        """Move the market, and wait until the mark price is there, or less than MARK_BPS before."""
+        stage, target = self.stage, self.fed.away(bps)
+        market = stage.exchange.markets[stage.symbol]
+        near = target * MARK_BPS / 10_000
+        upwards = target > market.mark
+        stage.venue.steer(stage.symbol, target, STEER_S)
+        there = (lambda: market.mark > target - near) if upwards else (lambda: market.mark < target + near)
+        await until(lambda: there() or self._over(), "the market does not move", within_s=10)
 
     async def _once(self, true: Callable[[], bool]) -> None:
         """Wait until it is true, or the trade is over, or the market goes on without the engine, or patience ends."""
@@ -108,10 +130,7 @@ class Player:
 
     def _over(self) -> bool:
         exchange = self.stage.exchange
-        return len(exchange.trades) > self._fills_before and not self._held() and not self._entering()
-
-    def _held(self) -> Decimal:
-        return self.stage.exchange.account.positions[self.stage.symbol].quantity
+        return len(exchange.trades) > self._fills_before and not self.stage.held and not self._entering()
 
     def _entering(self) -> bool:
         return "entry" in self._open()

@@ -15,7 +15,7 @@ from kill_trial import Outcome, try_case
 
 from execactor.simulator.config import FaultProfile
 
-AT_ONCE = 2
+AT_ONCE = 3
 
 
 async def main(first: int, count: int, faults: FaultProfile | None, only: str) -> int:

@@ -41,7 +41,7 @@ class KillStage:
         self.ready_s: list[float] = []
         self.engines: list[Child] = []
         self.fed: list[Fed] = []
-        self._config = SimulatorConfig(seed=seed, faults=faults, venue_log=self.venue_log)
+        self._config = SimulatorConfig(seed=seed, faults=faults, venue_log=self.venue_log, volatility_bps=0.5)
         self._exits = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -157,10 +157,14 @@ class KillStage:
         lines = map(json.loads, self.venue_log.read_text(encoding="utf-8").splitlines())
         return [line for line in lines if line["kind"] == kind]
 
+    @property
+    def held(self) -> Decimal:
+        """The position at the venue, signed base units."""
+        return self.exchange.account.positions[self.symbol].quantity
+
     def _venue_at_rest(self) -> bool:
         exchange = self.exchange
-        held = exchange.account.positions[self.symbol].quantity
-        return not (held or exchange.orders.open(self.symbol) or exchange.conditional.algos.open())
+        return not (self.held or exchange.orders.open(self.symbol) or exchange.conditional.algos.open())
 
     async def _engine_at_rest(self) -> bool:
         with suppress(EngineAbsent, ControlClosed, ControlTimeout):

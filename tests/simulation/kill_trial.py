@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 from kill_cases import Case
-from kill_course import Player, Trade
+from kill_course import FILLED, Player, Trade
 from kill_stage import LOOK_S, KillStage, until
 
 from execactor.simulator.checker import Report, check
 
 READY_S = 20.0
-END_S = 10.0
+END_S = 6.0
 MOST_TRADES = 3
+UNEXPECTED = {"SAFE_MODE", "HALTED"}
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,32 +35,46 @@ async def try_case(case: Case, directory: Path) -> Outcome:
         await stage.start_engine()
         await stage.arm(case.point, nth=variation.nth, role=variation.role)
         async with asyncio.TaskGroup() as together:
-            together.create_task(_trade_until_killed(stage, variation.trade))
+            trading = together.create_task(_trade_until_killed(stage, variation.trade))
             together.create_task(stage.restart_when_killed())
         await until(lambda: len(stage.states) == 2, "the engine is not ready again", within_s=READY_S)
-        if not await stage.at_rest(END_S):
-            await stage.feed_flat("end")
-            if not await stage.at_rest(END_S):
-                problems.append(f"the trade does not end: {await stage.ask('positions')}")
+        problems += await _end(stage, trading.result())
         problems += await _feed_again(stage)
+        state = (await stage.ask("status"))["state"]
         report = await stage.finish()
     verdict = check(stage.venue_log.read_text(encoding="utf-8").splitlines(), engine_report=report)
     problems += _judge(case, stage, verdict)
+    problems += [f"the engine is {name}" for name in {*stage.states, state} & UNEXPECTED]
     return Outcome(
         problems=[f"{case.name}: {problem} ({directory})" for problem in problems],
         row=_row(case, stage, verdict, "BAD" if problems else "ok"),
     )
 
 
-async def _trade_until_killed(stage: KillStage, trade: Trade) -> None:
-    """One trade, and another one where a fault led the first past the point."""
+async def _end(stage: KillStage, player: Player) -> list[str]:
+    """Wait for the trade's own end, then take it to its stop, then call it back: only an entry may need that."""
+    if await stage.at_rest(END_S):
+        return []
+    if stage.held:
+        await player.lose()
+    problems = [] if not stage.held or await stage.at_rest(END_S) else ["neither targets nor stop end the trade"]
+    await stage.feed_flat("end")
+    if not await stage.at_rest(END_S):
+        problems.append(f"the trade does not end: {await stage.ask('positions')}")
+    return problems
+
+
+async def _trade_until_killed(stage: KillStage, trade: Trade) -> Player:
+    """One trade, and another one where a fault led the first past the point; returns the last one's player."""
     for number in range(1, MOST_TRADES + 1):
-        await Player(stage, trade, f"k{number}").play()
+        player = Player(stage, trade, f"k{number}")
+        await player.play()
         if not await _killed_or_at_rest(stage):
             await stage.feed_flat(f"k{number}end")
             await _killed_or_at_rest(stage)
         if stage.killed:
-            return
+            break
+    return player
 
 
 async def _killed_or_at_rest(stage: KillStage) -> bool:
@@ -95,6 +110,10 @@ def _judge(case: Case, stage: KillStage, verdict: Report) -> list[str]:
         entries = {line["order_id"] for line in stage.log("fill") if f"_entry_{fed.key}" in line["client_id"]}
         if len(entries) > 1:
             problems.append(f"{len(entries)} entries of decision {fed.key} were filled")
+    roles = {line["client_id"].split("_")[1] for line in stage.log("fill")}
+    trade = case.variation.trade
+    if case.faults == "none" and not trade.meanwhile and not roles >= FILLED[trade.course]:
+        problems.append(f"the trade went another way: filled were {', '.join(sorted(roles))}")
     if any(quantity != "0" for quantity in verdict.positions.values()):
         problems.append(f"positions at the end: {verdict.positions}")
     return problems

@@ -51,10 +51,6 @@ def conditional(stage: KillStage) -> list[str]:
     return sorted(algo.client_id for algo in stage.exchange.conditional.algos.open())
 
 
-def held(stage: KillStage) -> Decimal:
-    return stage.exchange.account.positions[SYMBOL].quantity
-
-
 def sent(stage: KillStage, role: str) -> list[str]:
     """Client ids of the orders of a role that the engine has sent."""
     ids = ("newClientOrderId", "clientAlgoId")
@@ -91,7 +87,7 @@ async def test_a_stopped_engine_leaves_its_stop_at_the_venue_and_goes_on_after_t
     fed = await hold(stage, "k1")
     assert await stage.engine.stop() == Exit.OK
     assert conditional(stage) == ["capi_sl_k1", "capi_tp1_k1", "capi_tp2_k1"]
-    assert held(stage) == fed.quantity
+    assert stage.held == fed.quantity
     await stage.start_engine()
     (view,) = await stage.ask("positions")
     assert (view["phase"], view["key"]) == ("IN_POSITION", "k1")
@@ -112,7 +108,7 @@ async def test_what_happened_while_it_was_stopped_is_in_its_books(stage: KillSta
     await until(lambda: "capi_slt_k1" in conditional(stage), "no tightened stop stands", within_s=10)
     assert await stage.engine.stop() == Exit.OK
     stage.venue.steer(SYMBOL, fed.away(Decimal(-12)), 0.4)
-    await until(lambda: not held(stage), "the position is not closed", within_s=10)
+    await until(lambda: not stage.held, "the position is not closed", within_s=10)
     await stage.start_engine()
     assert await stage.at_rest(10)
     assert filled(stage) == ["capi_entry_k1", "capi_tp1_k1", "capi_slt_k1"]
@@ -179,7 +175,7 @@ async def test_a_decision_that_waits_for_the_other_side_to_be_left_survives_a_re
     await until(lambda: bool(sent(stage, "exit")), "no exit is sent", within_s=10)
     await restart(stage)
     stage.behave()
-    await until(lambda: held(stage) < 0, "the position is not turned", within_s=15)
+    await until(lambda: stage.held < 0, "the position is not turned", within_s=15)
     await stage.feed_flat("k2flat")
     assert await stage.at_rest(10)
     await judge(stage)
@@ -189,7 +185,7 @@ async def test_a_halted_engine_stays_halted_and_a_person_resumes_it(stage: KillS
     await hold(stage, "k1")
     await stage.ask("kill", reason="enough")
     await stage.note("engine halted")
-    await until(lambda: not held(stage) and not conditional(stage), "the kill is not complete", within_s=15)
+    await until(lambda: not stage.held and not conditional(stage), "the kill is not complete", within_s=15)
     await restart(stage)
     assert stage.states[-1] == "HALTED"
     waiting = decision(stage, "k2")
@@ -198,7 +194,7 @@ async def test_a_halted_engine_stays_halted_and_a_person_resumes_it(stage: KillS
     assert (view["phase"], sent(stage, "entry")) == ("NO_POSITION", ["capi_entry_k1"])
     assert (await stage.ask("status"))["reason"] == "enough"
     await until_resumed(stage)
-    await until(lambda: held(stage) == waiting.quantity, "the waiting decision is not followed", within_s=10)
+    await until(lambda: stage.held == waiting.quantity, "the waiting decision is not followed", within_s=10)
     await stage.feed_flat("k2flat")
     assert await stage.at_rest(10)
     await judge(stage)
@@ -256,7 +252,7 @@ async def test_an_entry_that_filled_unseen_and_that_listings_do_not_show_yet_is_
     assert await stage.engine.stop() == Exit.OK
     await stage.fault("listing_lag_ms", ms=800)
     stage.venue.steer(SYMBOL, fed.away(Decimal(-14)), 0.1)
-    await until(lambda: held(stage) == fed.quantity, "the entry is not filled", within_s=10)
+    await until(lambda: stage.held == fed.quantity, "the entry is not filled", within_s=10)
     await stage.start_engine()
     await until(lambda: "capi_sl_k1" in conditional(stage), "no stop stands", within_s=10)
     await stage.feed_flat("k1flat")
