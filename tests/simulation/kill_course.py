@@ -43,7 +43,7 @@ FILLED: Mapping[Course, frozenset[str]] = {
     Course.FLAT: frozenset({"entry", "exit"}),
     Course.NEVER_ENTERED: frozenset(),
 }
-"""Roles that fill on each course, whenever the engine is killed, where the market waits for it and nothing else fails."""
+"""Roles that fill on each course whenever the engine is killed, if the market waits for it and nothing else fails."""
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
