@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from processes import eventually, execactor, naming
 
+from execactor.service.demo.children import Child, ChildFailed
+
 CAPTURE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "binance_usdm" / "btcusdt_20240808.gz"
 
 
@@ -104,3 +106,9 @@ def test_a_demo_that_fails_exits_1_and_shows_why(tmp_path: Path) -> None:
     assert "--- last lines of engine.out" in done.stderr
     assert "choose a shorter directory" in done.stderr
     assert naming(tmp_path) == []
+
+
+async def test_a_simulator_that_fails_is_quoted(tmp_path: Path) -> None:
+    child = await Child.start("simulator", ["simulator", "--port", "no"], tmp_path / "simulator.out", {})
+    with pytest.raises(ChildFailed, match=r"the simulator ended with exit code 2: .*'no' is not a valid integer"):
+        await child.announcement(20)

@@ -101,6 +101,16 @@ def test_a_signal_while_it_waits_for_the_venue_stops_it(processes: Processes) ->
     assert waiting.stop() == 0
 
 
+def test_secrets_that_others_may_read_are_warned_about(processes: Processes, tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
+    dotenv.chmod(0o644)
+    started = processes.start("run", "-c", str(processes.configuration("http://127.0.0.1:9")))
+    line = started.line_with("has mode 0644")
+    assert "warning" in line
+    assert f"chmod 600 {dotenv}" in line
+
+
 def test_json_lines_on_stdout_when_asked_for(processes: Processes) -> None:
     file = processes.configuration(processes.simulator())
     engine = processes.start("run", "-c", str(file), "--json", **KEYS)

@@ -102,6 +102,14 @@ def test_arrows_between_rooms_only_go_down() -> None:
     assert violations(PACKAGE) == []
 
 
+def test_only_the_service_knows_structlog() -> None:
+    """Elsewhere it would write to the stdout of a program that embeds the engine and never configured it."""
+    users = {
+        path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py") if "import structlog" in path.read_text()
+    }
+    assert users == {"service"}
+
+
 def test_every_room_is_there() -> None:
     files = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in PACKAGE.rglob("*.py")}
     assert {"service", "engine", "actors", "tactics", "risk", "reconcile", "domain", "runtime", "store"} <= files

@@ -16,6 +16,7 @@ from execactor.control import ControlServer
 from execactor.domain.errors import ConfigurationError, ExecactorError
 from execactor.engine import Engine
 from execactor.runtime import freeze_garbage, set_switch_interval
+from execactor.service import checks
 from execactor.service.exit_codes import Exit
 from execactor.service.logging import LogSettings, LogWriter, configure
 from execactor.service.options import coloured, config_option, exit_with_parent_option, json_option
@@ -45,6 +46,9 @@ def run_command(config_file: Path | None, as_json: bool, exit_with_parent: bool)
     settings = configuration.load(config_file or DEFAULT_CONFIG)
     credentials = configuration.credentials(settings)
     log = _log_to(settings, credentials, as_json=as_json)
+    for finding in checks.permissions(settings):
+        if finding.verdict is not checks.Verdict.OK:
+            logger.warning("%s: others may read it; %s", finding.detail, finding.fix)
     try:
         uvloop.run(_run(settings, credentials, exit_with_parent=exit_with_parent))
     except Exception as error:

@@ -3,16 +3,17 @@
 import hashlib
 import hmac
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 import pytest
-from still_venue import StillVenue
+from still_venue import StillVenue, Wire, symbol_with
 
 import execactor.simulator
-from execactor.simulator import Quirks
+from execactor.simulator import Quirks, SimulatorConfig
 from execactor.simulator.venue import RestReply
 
 PLACE, CANCEL, QUERY = "POST /fapi/v1/order", "DELETE /fapi/v1/order", "GET /fapi/v1/order"
@@ -106,6 +107,7 @@ def without(params: dict[str, str], name: str) -> dict[str, str]:
         pytest.param(
             "POST /fapi/v1/marginType", {"symbol": "BTCUSDT", "marginType": "CROSSED"}, -4046, id="crossed already"
         ),
+        pytest.param("POST /fapi/v1/marginType", {"symbol": "BTCUSDT", "marginType": "BOTH"}, -4077, id="a third kind"),
         pytest.param("POST /fapi/v1/positionSide/dual", {"dualSidePosition": "false"}, -4059, id="one-way already"),
         pytest.param("POST /fapi/v1/positionSide/dual", {"dualSidePosition": "true"}, -4531, id="hedge mode"),
         pytest.param("PUT /fapi/v1/listenKey", {"listenKey": "no"}, -1125, id="an unknown listen key"),
@@ -258,13 +260,40 @@ def test_query_and_body_are_signed_together_without_a_separator() -> None:
     assert raw_call(still, query, key, f"{body}&signature={signed(still, f'{query}&', body)}") == -1022
 
 
-def test_the_documentation_lists_every_code() -> None:
+@pytest.mark.parametrize(("quantity", "code"), [("0.003", -4004), ("0.007", -4023)])
+def test_a_quantity_is_a_whole_number_of_steps(quantity: str, code: int) -> None:
+    still = StillVenue(symbols=symbol_with(SimulatorConfig(), "BTCUSDT", step=Decimal("0.005")).symbols)
+    assert still.code(PLACE, **LIMIT | {"quantity": quantity}) == code
+
+
+def test_too_many_requests() -> None:
+    still = StillVenue()
+    still.venue.faults.order("http_429", 1, {})
+    assert still.code(PLACE, **LIMIT) == -1003
+
+
+def test_a_frame_that_is_no_request() -> None:
+    still = StillVenue()
+    wire = Wire()
+    still.venue.connect("/ws-fapi/v1", "", wire).receive("nonsense")
+    assert wire.frames[0]["error"]["code"] == -1135
+
+
+def known_codes() -> set[str]:
+    """Every code that the simulator's sources can answer with."""
     root = Path(execactor.simulator.__file__).parent
-    known = {
+    return {
         code
         for path in root.glob("*.py")
         for code in re.findall(r"(?:VenueError\(|\"code\": )\s*(-\d{4})", path.read_text())
     }
+
+
+def test_every_code_has_its_case_here() -> None:
+    assert known_codes() - set(re.findall(r"-\d{4}", Path(__file__).read_text())) == set()
+
+
+def test_the_documentation_lists_every_code() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "simulator.md").read_text()
     listed = page[page.index("- **Errors**") : page.index("- **Quirks**")]
-    assert set(re.findall(r"-\d{4}", listed)) == known
+    assert set(re.findall(r"-\d{4}", listed)) == known_codes()

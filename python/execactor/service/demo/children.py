@@ -67,7 +67,9 @@ class Child:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise ChildFailed(f"the {self.name} did not start within {timeout_s:g} s") from None
-        raise ChildFailed(f"the {self.name} ended with exit code {self._process.returncode}")
+        last = self.last_line()
+        said = f": {last}" if last else ""
+        raise ChildFailed(f"the {self.name} ended with exit code {self._process.returncode}{said}")
 
     async def kill(self) -> None:
         """kill -9, and wait until it is gone."""
@@ -90,5 +92,11 @@ class Child:
 
     def tail(self) -> str:
         """The last lines of its output."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(lines[-_TAIL_LINES:])
+        return "\n".join(self._lines()[-_TAIL_LINES:])
+
+    def last_line(self) -> str:
+        """What it said last; empty when it said nothing."""
+        return next((line for line in reversed(self._lines()) if line.strip()), "").strip()
+
+    def _lines(self) -> list[str]:
+        return self.log.read_text(encoding="utf-8", errors="replace").splitlines()

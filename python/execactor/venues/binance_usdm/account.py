@@ -1,10 +1,10 @@
 """The account's settings at the venue: checked and set when connecting, so that orders mean what the engine thinks."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 import msgspec
-import structlog
 
 from execactor.domain.errors import ConfigurationError, VenueFatal
 from execactor.venues.binance_usdm import wire
@@ -20,7 +20,7 @@ _CANNOT_LEAVE_HEDGE_MODE = frozenset({-4067, -4068})
 _BAD_LEVERAGE = -4028
 _AT_ONCE = 10
 
-_log = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class _PositionMode(msgspec.Struct):
@@ -85,7 +85,7 @@ async def _change_unless_open(rest: Rest, path: str, params: Params) -> None:
     except Refusal as refusal:
         if refusal.code not in _KEPT_WHILE_OPEN:
             raise
-        _log.warning("setting kept while orders or a position are open", path=path, reason=str(refusal), **params)
+        logger.warning("setting kept while orders or a position are open: %s %s: %s", path, params, refusal)
 
 
 async def _change(rest: Rest, path: str, params: Params) -> None:

@@ -1,11 +1,10 @@
 """Binance USDⓈ-M futures as a Venue: one account in one-way mode."""
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-
-import structlog
 
 from execactor.domain.account import VenueSnapshot
 from execactor.domain.errors import ConfigurationError, RetryLater, VenueFatal
@@ -34,7 +33,7 @@ from execactor.venues.transport import Clock, NotSent, TimerHandle, Transport
 _MEASURE_CLOCK_NS = 60_000_000_000
 _DEPTH_LIMIT = 1_000
 
-_log = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class BinanceUsdm:
@@ -101,7 +100,7 @@ class BinanceUsdm:
             await self._rest.measure_clock()
             skew = self._venue_clock.skew_problem()
             if skew is not None:
-                _log.error("no order that takes risk will be sent", reason=skew)
+                logger.error("no order that takes risk will be sent: %s", skew)
             info = await self._exchange_info()
             self._limiter.configure(limits.published(info.rateLimits))
             self._check_symbols(info.instruments())
@@ -216,5 +215,5 @@ class BinanceUsdm:
         try:
             await self._rest.measure_clock()
         except (RetryLater, VenueFatal) as error:
-            _log.warning("the venue's clock could not be measured", reason=str(error))
+            logger.warning("the venue's clock could not be measured: %s", error)
         self._measure_clock_later()

@@ -1,12 +1,11 @@
 """Tasks that run beside the caller: kept alive, ended together, and loud when they fail."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
-import structlog
-
-_log = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Background:
@@ -32,4 +31,4 @@ class Background:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.error("background task failed", exc_info=error)
+            logger.error("background task failed", exc_info=error)

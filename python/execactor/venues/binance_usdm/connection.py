@@ -1,9 +1,8 @@
 """A WebSocket that stays open: dialled again after a loss, and replaced before the venue's 24 hours are over."""
 
+import logging
 import random
 from collections.abc import Awaitable, Callable
-
-import structlog
 
 from execactor.domain.errors import RetryLater, VenueFatal
 from execactor.venues.binance_usdm.background import Background
@@ -20,7 +19,7 @@ _REPLACE_AGAIN_NS = 60_000_000_000
 _FIRST_DELAY_MS = 100
 _LONGEST_DELAY_MS = 10_000
 
-_log = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class _Dialled:
@@ -122,7 +121,7 @@ class KeptConnection:
             return
         self._current = None
         self._disarm()
-        _log.warning("connection lost", connection=self._name, reason=reason)
+        logger.warning("%s lost: %s", self._name, reason)
         self._background.spawn(self._redial())
         self._on_lost(reason)
 
@@ -135,7 +134,7 @@ class KeptConnection:
                 dialled = await self._dial()
             except (NotSent, RetryLater, VenueFatal) as error:
                 failures = min(failures + 1, 16)
-                _log.warning("dialling failed", connection=self._name, reason=str(error))
+                logger.warning("%s: dialling failed: %s", self._name, error)
                 continue
             self._adopt(dialled)
             self._on_restored()
@@ -146,7 +145,7 @@ class KeptConnection:
         try:
             successor = await self._dial()
         except (NotSent, RetryLater, VenueFatal) as error:
-            _log.warning("replacing failed", connection=self._name, reason=str(error))
+            logger.warning("%s: replacing failed: %s", self._name, error)
             if old is not None and old is self._current:
                 self._arm(_REPLACE_AGAIN_NS)
             return

@@ -1,11 +1,11 @@
 """Orders over the venue's WebSocket API: signed per request, answers matched by id."""
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable
 
 import msgspec
-import structlog
 
 from execactor.venues.binance_frames import BAD_JSON
 from execactor.venues.binance_usdm import limits, wire
@@ -18,7 +18,7 @@ from execactor.venues.rate_limit import Cost, RateLimiter
 from execactor.venues.signing import HmacSigner
 from execactor.venues.transport import Clock, NotSent, TimerHandle, Transport
 
-_log = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 _CONNECT_COST = Cost(weight=5)
 _LATE_KEPT = 1_000
@@ -84,7 +84,7 @@ class WsApi:
         try:
             await self._connection.start()
         except NotSent as error:
-            _log.warning("orders go over REST until the order connection stands", reason=str(error))
+            logger.warning("orders go over REST until the order connection stands: %s", error)
             self._connection.start_later()
 
     async def close(self) -> None:
