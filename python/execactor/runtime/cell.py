@@ -344,6 +344,7 @@ class Cell:
         pykka.ActorRegistry.unregister(self.ref)
         self.system.forget(self)
         self.ref.actor_stopped.set()
+        logger.debug("Stopped %s", self)
 
     def release(self) -> None:
         """End what the instance owns."""

@@ -46,19 +46,19 @@ class LoopFuture(pykka.Future[T]):
     On any other thread: `get(timeout=...)` as with pykka; awaiting on another event loop works too.
     """
 
-    __slots__ = ("_exception", "_sources", "_value", "_waiters")
+    __slots__ = ("_failure", "_sources", "_value", "_waiters")
 
     def __init__(self) -> None:
         super().__init__()
         self._value: Any = _PENDING
-        self._exception: BaseException | None = None
+        self._failure: tuple[BaseException, TracebackType | None] | None = None
         self._waiters: list[Callable[[], object]] | None = None
         self._sources: tuple[pykka.Future[Any], ...] = ()
 
     @property
     def is_settled(self) -> bool:
         """Whether a value, an exception or a get-hook is there."""
-        return self._value is not _PENDING or self._exception is not None or self._get_hook is not None
+        return self._value is not _PENDING or self._failure is not None or self._get_hook is not None
 
     def get(self, *, timeout: float | None = None) -> T:
         """Wait for the value, at most `timeout` seconds.
@@ -70,9 +70,10 @@ class LoopFuture(pykka.Future[T]):
             self._block(timeout)
         if self._get_hook is not None:
             return super().get(timeout=timeout)
-        if self._exception is not None:
+        if self._failure is not None:
             try:
-                raise self._exception
+                # With its first traceback: each get() would lengthen it otherwise.
+                raise self._failure[0].with_traceback(self._failure[1])
             finally:
                 del self  # or the traceback, which knows this frame, would keep the future in a cycle
         return cast("T", self._value)
@@ -96,7 +97,7 @@ class LoopFuture(pykka.Future[T]):
         with _lock:
             if self.is_settled:
                 raise queue.Full
-            self._exception = exc.with_traceback(traceback)
+            self._failure = exc, traceback
             waiters, self._waiters = self._waiters, None
         if waiters is not None:
             _call_each(waiters)
@@ -104,7 +105,7 @@ class LoopFuture(pykka.Future[T]):
     def set_get_hook(self, func: Callable[[float | None], T]) -> None:
         """Let `func(timeout)` produce the value at the first `get()`. Raises queue.Full when resolved already."""
         with _lock:
-            if self._value is not _PENDING or self._exception is not None:
+            if self._value is not _PENDING or self._failure is not None:
                 raise queue.Full
             super().set_get_hook(func)
             waiters, self._waiters = self._waiters, None

@@ -4,6 +4,7 @@ from typing import Any
 
 import pykka
 import pytest
+from pykka_subject import KINDS, Events, Kind, subject_class
 
 from execactor.runtime import ActorSystem, ManualClock
 
@@ -37,3 +38,19 @@ def in_thread() -> Callable[[Callable[[], Any]], Any]:
             return threads.submit(call).result()
 
     return in_thread
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """pykka's own threads, then our loop."""
+    return request.param
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def actor_class(kind: Kind) -> type[pykka.Actor]:
+    return subject_class(kind.actor)

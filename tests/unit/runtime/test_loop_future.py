@@ -7,17 +7,10 @@ from typing import Any
 import pykka
 import pytest
 
-from execactor.runtime import ActorSystem, LoopActor, LoopFuture, WouldDeadlock, as_awaitable
+from execactor.runtime import ActorSystem, LoopActor, LoopFuture, WouldDeadlock
 
 
 class Echo(LoopActor):
-    def on_receive(self, message: Any) -> Any:
-        if isinstance(message, Exception):
-            raise message
-        return message
-
-
-class BlockingEcho(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> Any:
         if isinstance(message, Exception):
             raise message
@@ -240,56 +233,6 @@ class TestLateAnswers:
         assert await ref.ask("next", block=False) == "next"
         assert await answer == "from elsewhere"
         assert "came too late" in caplog.text
-
-
-@pytest.mark.usefixtures("stop_all")
-class TestBothKinds:
-    def test_a_threading_actor_asks_a_loop_actor_and_blocks(self):
-        class Asking(pykka.ThreadingActor):
-            def on_receive(self, message: pykka.ActorRef[Any]) -> Any:
-                return message.ask("x", timeout=5)
-
-        assert Asking.start().ask(Echo.start(), timeout=5) == "x"
-
-    async def test_a_loop_actor_asks_a_threading_actor_and_awaits(self, system):
-        class Asking(LoopActor):
-            async def on_receive(self, message: pykka.ActorRef[Any]) -> Any:
-                return await as_awaitable(message.ask("x", block=False))
-
-        blocking = BlockingEcho.start()
-        assert await system.start(Asking).ask(blocking, block=False) == "x"
-        await as_awaitable(blocking.stop(block=False))
-
-    async def test_its_exception_too(self):
-        blocking = BlockingEcho.start()
-        with pytest.raises(ValueError, match="boom"):
-            await as_awaitable(blocking.ask(ValueError("boom"), block=False))
-        await as_awaitable(blocking.stop(block=False))
-
-    async def test_futures_of_both_kinds_can_be_joined(self, system):
-        blocking = BlockingEcho.start()
-        joined = system.start(Echo).ask(1, block=False).join(blocking.ask(2, block=False))
-        assert await joined == [1, 2]
-        await as_awaitable(blocking.stop(block=False))
-
-    async def test_each_tells_the_other(self, system):
-        arrived = asyncio.Event()
-
-        class Home(LoopActor):
-            def on_receive(self, message: Any) -> Any:
-                if message == "from the thread":
-                    arrived.set()
-                else:
-                    message.tell(self.actor_ref)
-
-        class Away(pykka.ThreadingActor):
-            def on_receive(self, message: pykka.ActorRef[Any]) -> Any:
-                message.tell("from the thread")
-
-        away = Away.start()
-        system.start(Home).tell(away)
-        await arrived.wait()
-        await as_awaitable(away.stop(block=False))
 
 
 async def wait_for(future: pykka.Future[Any]) -> Any:
