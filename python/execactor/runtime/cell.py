@@ -201,28 +201,25 @@ class Cell:
         # From the ready queue: an actor that fails at every restart must not starve the others.
         return False if self.phase is Phase.RESTARTING else None
 
-    def visit(self, limit: int, *, hot: bool) -> int:
-        if self.phase is not _READY:
-            handled = self._change_phase()
-            self._dispatcher.must_yield()
-            return handled
-        take = self.mailbox.pop_hot if hot else self.mailbox.pop
-        must_yield = self._dispatcher.must_yield
-        actor = self.actor
-        assert actor is not None
-        handled = 0
-        while handled < limit:
-            letter = take()
+    def visit(self, *, hot: bool) -> bool | None:
+        dispatcher, mailbox, actor = self._dispatcher, self.mailbox, self.actor
+        if self.phase is not _READY or actor is None:
+            self._change_phase()
+            dispatcher.must_yield()
+            return self.wants()
+        while True:
+            letter = mailbox.pop_hot() if hot else mailbox.pop()
             if letter is None:
-                break
+                return self.wants() if hot else None
             if type(letter) is Tick and not letter.claim():
                 continue
-            handled += 1
             self.processed += 1
             message = letter.message
             try:
-                receive = actor._handle_receive if type(message) in _PYKKA_MESSAGES else actor.on_receive
-                response = receive(message)
+                if type(message) in _PYKKA_MESSAGES:
+                    response = actor._handle_receive(message)
+                else:
+                    response = actor.on_receive(message)
             except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - a handler may raise anything
                 self._failed(letter, exc)
                 del letter  # the traceback keeps this frame: the asker's future would be in a cycle with its exception
@@ -234,9 +231,8 @@ class Cell:
                     self._suspend(letter, response)
                 elif letter.reply_to is not None:
                     answer(letter.reply_to, response)
-            if must_yield() or self.phase is not _READY:
-                break
-        return handled
+            if dispatcher.must_yield() or self.phase is not _READY:
+                return self.wants()
 
     def visit_failed(self, exc: BaseException) -> None:
         """As in pykka, an exception that is no Exception stops all actors; any other is this actor's failure."""
@@ -247,19 +243,18 @@ class Cell:
         if isinstance(exc, (KeyboardInterrupt, SystemExit)):
             raise exc
 
-    def _change_phase(self) -> int:
+    def _change_phase(self) -> None:
         if self.phase is Phase.RESTARTING and self._recovery is not None:
             self._recovery.restart()
-            return 1
+            return
         if self.phase is not Phase.STARTING or self.actor is None:
-            return 0
+            return
         self.phase = _READY
         try:
             self.actor.on_start()
         except Exception as exc:  # noqa: BLE001 - the actor's own code
             # As in pykka, on_failure is for actors that had started.
             self.crash(exc, instance_ran=False)
-        return 1
 
     def _suspend(self, letter: Addressed, handler: "CoroutineType[Any, Any, Any]") -> None:
         task = self._dispatcher.loop.create_task(handler, name=f"{self.name} {type(letter.message).__qualname__}")

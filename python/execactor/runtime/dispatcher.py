@@ -14,6 +14,7 @@ from execactor.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
 
+_UNLIMITED = 1 << 29  # the largest power of two that is a short integer to CPython
 _dispatched_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 
@@ -31,8 +32,8 @@ class Served(Protocol):
     in_hot: bool
     in_ready: bool
 
-    def visit(self, limit: int, *, hot: bool) -> int:
-        """Handle up to `limit` messages (only SYSTEM and URGENT ones if `hot`); returns how many."""
+    def visit(self, *, hot: bool) -> bool | None:
+        """Handle messages (only SYSTEM and URGENT ones if `hot`) until `must_yield()`; returns what `wants()` would."""
         ...
 
     def wants(self) -> bool | None:
@@ -70,7 +71,8 @@ class Dispatcher:
         self._budget = budget
         self._slice_ns = slice_ns
         self._slice_end_ns = 0
-        self._slice_over = False
+        self._left = 0  # messages before I/O is polled
+        self._left_after_visit = 0
         self._preempted = False
         self._hot: deque[Served] = deque()
         self._ready: deque[Served] = deque()
@@ -133,15 +135,16 @@ class Dispatcher:
         if self.thread_id is not None and not self.on_own_thread:
             raise RuntimeError("Dispatcher.flush() belongs on the dispatcher's own thread; elsewhere just tell()")
         if not self._draining:
-            self._serve(budget=None)
+            self._serve(_UNLIMITED)
         return not (self._hot or self._ready or self._posted)
 
     def must_yield(self) -> bool:
-        """Whether the mailbox being visited has to let go after what it has just done. To be asked each time."""
+        """Whether the mailbox being visited has to let go after the message it has just handled. Counts that message."""
+        self._left -= 1
         if self._monotonic_ns() >= self._slice_end_ns:
-            self._slice_over = True
+            self._left = 0
         elif not self._hot and not self._posted:
-            return False
+            return self._left <= self._left_after_visit
         self._preempted = True
         return True
 
@@ -161,28 +164,25 @@ class Dispatcher:
         self._drain_scheduled = False
         self._serve(self._budget)
 
-    def _serve(self, budget: int | None) -> None:
+    def _serve(self, budget: int) -> None:
         self.thread_id = threading.get_ident()
         self._draining = True
         self._slice_end_ns = self._monotonic_ns() + self._slice_ns
-        self._slice_over = False
-        served = 0
+        self._left = budget
+        hot, ready, posted = self._hot, self._ready, self._posted
         try:
-            while budget is None or served < budget:
-                if self._posted:
+            while self._left > 0:
+                if posted:
                     self._admit()
-                limit = self._throughput if budget is None else min(self._throughput, budget - served)
-                if self._hot:
-                    served += self._visit(self._hot.popleft(), limit, hot=True)
-                elif self._ready:
-                    served += self._visit(self._ready.popleft(), limit, hot=False)
+                if hot:
+                    self._visit(hot.popleft(), hot=True)
+                elif ready:
+                    self._visit(ready.popleft(), hot=False)
                 else:
-                    break
-                if self._slice_over:
                     break
         finally:
             self._draining = False
-            if (self._hot or self._ready or self._posted) and not self._drain_scheduled:
+            if (hot or ready or posted) and not self._drain_scheduled:
                 self._schedule_drain()
 
     def _admit(self) -> None:
@@ -195,21 +195,25 @@ class Dispatcher:
             except Exception:
                 logger.exception("A call posted from another thread failed")
 
-    def _visit(self, served: Served, limit: int, *, hot: bool) -> int:
-        handled = 1
+    def _visit(self, served: Served, *, hot: bool) -> None:
         self._preempted = False
+        left = self._left - self._throughput
+        self._left_after_visit = left if left > 0 else 0
+        wants_hot: bool | None = None
         try:
-            handled = served.visit(limit, hot=hot)
+            wants_hot = served.visit(hot=hot)
         except BaseException as exc:  # noqa: BLE001 - whatever it is, the others must be served
-            served.visit_failed(exc)
+            self._left -= 1
+            try:
+                served.visit_failed(exc)
+            finally:
+                wants_hot = served.wants()
         finally:
             # Set during the visit, so that an actor telling itself is not queued twice.
             if hot:
                 served.in_hot = False
             else:
                 served.in_ready = False
-            wants_hot = served.wants()
             if wants_hot is not None:
                 # A visit that was cut short goes on first; one that used up its throughput queues up again.
                 self.schedule(served, hot=wants_hot, first=self._preempted)
-        return handled

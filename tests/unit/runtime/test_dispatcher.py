@@ -33,7 +33,7 @@ class Weird:
         self.visits = 0
         self.reported: list[BaseException] = []
 
-    def visit(self, limit: int, *, hot: bool) -> int:
+    def visit(self, *, hot: bool) -> bool | None:
         self.visits += 1
         raise RuntimeError("visit")
 
