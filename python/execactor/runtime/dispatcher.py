@@ -139,7 +139,7 @@ class Dispatcher:
         return not (self._hot or self._ready or self._posted)
 
     def must_yield(self) -> bool:
-        """Whether the mailbox being visited has to let go after the message it has just handled. Counts that message."""
+        """Whether the mailbox being visited has to let go after the message just handled, which this counts."""
         self._left -= 1
         if self._monotonic_ns() >= self._slice_end_ns:
             self._left = 0
