@@ -1,17 +1,32 @@
 # ruff: noqa: N802  requirement ids are written as the requirements write them
 """What keeps an order here although the connection stands: rate limits, bans, and clocks that differ."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from scripted_venue import MS, SECOND, Bench, allowed, entry, json, order_object, refusal, reply, stop, submit
 
 from execactor.domain.errors import RetryLater
-from execactor.domain.order import Role, Side
+from execactor.domain.order import OrderType, Role, Side
 from execactor.domain.reports import Acknowledged, NotFound, Rejected, Unknown
 from execactor.venues.port import OrderRef
 
 ORDER = OrderRef(symbol="BTCUSDT", client_id="capi_entry_k1")
+TARGET: dict[str, Any] = {
+    "type": OrderType.TAKE_PROFIT_MARKET,
+    "price": None,
+    "trigger_price": Decimal(61_000),
+    "reduce_only": True,
+}
+
+
+def name_of(sent: dict[str, Any]) -> str:
+    """The client id that a request names."""
+    params = sent["params"]
+    return next(
+        str(params[name]) for name in ("newClientOrderId", "clientAlgoId", "origClientOrderId") if name in params
+    )
 
 
 class TestRateLimit:
@@ -109,6 +124,59 @@ class TestRateLimit:
         assert isinstance(cancelled, NotFound)
         assert isinstance(await waiting, Rejected)
         await bench.pass_time(2 * SECOND)
+        assert len(bench.venue.orders.sent) == 1
+
+    async def test_what_waited_for_the_end_of_a_pause_leaves_by_what_it_protects(self) -> None:
+        bench = Bench()
+        await bench.connect()
+        future = bench.adapter.submit(entry(), allowed)
+        reply(bench, refusal(429, -1003, "Too many requests"))
+        await future
+        await bench.pass_time(500 * MS)
+        waiting = [
+            bench.adapter.submit(entry("capi_entry_k2"), allowed),
+            bench.adapter.submit(entry("capi_tp1_k1", role=Role.TAKE_PROFIT_1, side=Side.SELL, **TARGET), allowed),
+            bench.adapter.cancel(ORDER),
+            bench.adapter.submit(entry("capi_exit_k1", role=Role.EXIT, side=Side.SELL, reduce_only=True), allowed),
+            bench.adapter.submit(stop("capi_slt_k1", role=Role.TIGHTENED_STOP), allowed),
+            bench.adapter.submit(stop(), allowed),
+        ]
+        assert len(bench.venue.orders.sent) == 1
+        await bench.pass_time(600 * MS)
+        assert [name_of(sent) for sent in bench.venue.orders.sent[1:]] == [
+            "capi_slt_k1",
+            "capi_sl_k1",
+            "capi_entry_k1",
+            "capi_exit_k1",
+            "capi_tp1_k1",
+            "capi_entry_k2",
+        ]
+        for answer in waiting:
+            answer.cancel()
+
+    async def test_an_entry_asked_for_as_a_pause_ends_does_not_overtake_a_stop_that_waits(self) -> None:
+        bench = Bench()
+        await bench.connect()
+        future = bench.adapter.submit(entry(), allowed)
+        reply(bench, refusal(429, -1003, "Too many requests"))
+        # Timers of one time fire in the order in which they were set: this one before the one that the stop waits for.
+        ends_ns = bench.clock.monotonic_ns() + 1_000 * MS
+        bench.clock.call_at(ends_ns, lambda: bench.adapter.submit(entry("capi_entry_k2"), allowed))
+        await future
+        await bench.pass_time(500 * MS)
+        bench.adapter.submit(stop(), allowed)
+        await bench.pass_time(600 * MS)
+        assert [name_of(sent) for sent in bench.venue.orders.sent[1:]] == ["capi_sl_k1", "capi_entry_k2"]
+
+    async def test_a_stop_that_nobody_waits_for_any_more_is_not_sent(self) -> None:
+        bench = Bench()
+        await bench.connect()
+        future = bench.adapter.submit(entry(), allowed)
+        reply(bench, refusal(429, -1003, "Too many requests"))
+        await future
+        await bench.pass_time(500 * MS)
+        bench.adapter.submit(stop(), allowed).cancel()
+        await bench.pass_time(600 * MS)
         assert len(bench.venue.orders.sent) == 1
 
     async def test_entries_cannot_starve_a_stop(self) -> None:

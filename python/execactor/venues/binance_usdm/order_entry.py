@@ -33,6 +33,7 @@ from execactor.venues.binance_usdm.ws_api import Lost, Outcome, WsApi
 from execactor.venues.port import Guard, OrderRef
 from execactor.venues.rate_limit import RateLimiter
 from execactor.venues.transport import AnswerLost, Clock, NotSent
+from execactor.venues.waiting import Turn, WaitingRoom, turn_of
 
 Body = bytes | msgspec.Raw
 
@@ -47,11 +48,13 @@ class _Write:
         "answer",
         "call",
         "client_id",
+        "cost",
         "deadline_ns",
         "guard",
         "intent",
         "refuse",
         "resent",
+        "turn",
         "urgent",
     )
 
@@ -64,19 +67,27 @@ class _Write:
         refuse: Callable[[Refusal], CancelResult],
         intent: OrderIntent | None,
         *,
+        turn: Turn,
         urgent: bool,
         deadline_ns: int,
     ) -> None:
         self.client_id = client_id
         self.call = call
+        self.cost = call.cost
         self.guard = guard
         self.accept = accept
         self.refuse = refuse
         self.intent = intent
+        self.turn = turn
         self.urgent = urgent
         self.deadline_ns = deadline_ns
         self.resent = False
         self.answer: asyncio.Future[CancelResult] = asyncio.get_running_loop().create_future()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether its outcome is known, or nobody waits for it."""
+        return self.answer.done()
 
 
 class OrderEntry:
@@ -106,7 +117,7 @@ class OrderEntry:
         self._ws_api = ws_api
         self._on_event = on_event
         self._background = Background()
-        self._waiting: dict[str, _Write] = {}
+        self._waiting = WaitingRoom(clock, limiter, self._send, self._give_up)
         self.counts: Counter[str] = Counter()
 
     def submit(self, intent: OrderIntent, guard: Guard) -> asyncio.Future[SubmitResult]:
@@ -118,16 +129,17 @@ class OrderEntry:
             _placed if intent.trigger_price is None else _placed_conditional,
             Refusal.as_submit_result,
             intent,
+            turn=turn_of(intent.role),
             urgent=intent.reduce_only or intent.close_position,
             deadline_ns=self._clock.monotonic_ns() + self._patience_ns,
         )
-        self._attempt(write)
+        self._waiting.enter(write)
         # A new order is never NotFound: `refuse` cannot give it.
         return cast("asyncio.Future[SubmitResult]", write.answer)
 
     def cancel(self, order: OrderRef) -> asyncio.Future[CancelResult]:
         """See Venue.cancel. An order that still waits for the rate limit is withdrawn, and was never sent."""
-        waiting = self._waiting.pop(order.client_id, None)
+        waiting = self._waiting.withdraw(lambda each: each.intent is not None and each.client_id == order.client_id)
         write = _Write(
             order.client_id,
             encode.cancel(order),
@@ -135,6 +147,7 @@ class OrderEntry:
             _cancelled_conditional if order.conditional and not order.child else _cancelled,
             Refusal.as_cancel_result,
             None,
+            turn=Turn.EXIT_OR_CANCEL,
             urgent=True,
             deadline_ns=self._clock.monotonic_ns() + self._patience_ns,
         )
@@ -142,30 +155,16 @@ class OrderEntry:
             self._finish(waiting, Rejected(reason="withdrawn before it was sent"))
             self._finish(write, NotFound(reason="it was never sent"))
         else:
-            self._attempt(write)
+            self._waiting.enter(write)
         return write.answer
 
     async def close(self) -> None:
         """Stop what is under way over REST; its outcome is Unknown."""
         await self._background.close()
 
-    def _attempt(self, write: _Write) -> None:
-        if write.answer.done():
-            return
-        delay_ns = self._limiter.delay_ns(write.call.cost, urgent=write.urgent)
-        if not delay_ns:
-            self._waiting.pop(write.client_id, None)
-            self._send(write)
-            return
-        now_ns = self._clock.monotonic_ns()
-        if now_ns + delay_ns > write.deadline_ns:
-            self._waiting.pop(write.client_id, None)
-            reason = self._limiter.stop_reason or "the order count is used up"
-            self._finish(write, _try_again(f"rate limit: {reason}", delay_ns // _NS_PER_MS + 1))
-            return
-        if write.call.cost is encode.PLACE_COST:
-            self._waiting[write.client_id] = write
-        self._clock.call_at(now_ns + delay_ns, lambda: self._attempt(write))
+    def _give_up(self, write: _Write, delay_ns: int) -> None:
+        reason = self._limiter.stop_reason or "the order count is used up"
+        self._finish(write, _try_again(f"rate limit: {reason}", delay_ns // _NS_PER_MS + 1))
 
     def _send(self, write: _Write) -> None:
         skewed = None if write.urgent else self._venue_clock.skew_problem()
@@ -173,7 +172,7 @@ class OrderEntry:
         if objection is not None:
             self._finish(write, Rejected(reason=objection, cause=RejectCause.RISK))
             return
-        self._limiter.spend(write.call.cost)
+        self._limiter.spend(write.cost)
         if self._ws_api is not None and self._ws_api.ready and quirks.SAFE_UNQUOTED.fullmatch(write.call.names):
             try:
                 self._ws_api.call(write.call, lambda outcome: self._answered(write, outcome))
@@ -243,7 +242,7 @@ class OrderEntry:
             self._finish(write, write.refuse(refusal))
             raise
         write.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
-        self._attempt(write)
+        self._waiting.enter(write)
 
     def _finish(self, write: _Write, result: CancelResult) -> None:
         if not write.answer.done():
