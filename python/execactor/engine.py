@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +51,7 @@ from execactor.runtime.future import as_awaitable
 from execactor.store.journal import Journal
 from execactor.store.lock import HALT_MARKER
 from execactor.store.records import ExecutionAttributed, ExecutionBooked, OrderChanged, Record
+from execactor.store.recovery import RECENT
 from execactor.venues.port import Venue
 
 logger = logging.getLogger(__name__)
@@ -80,7 +82,7 @@ class Engine:
         self._venue = venue
         self._assembly: Assembly | None = None
         self._performance = Performance()
-        self._fills: list[Fill] = []
+        self._fills: deque[Fill] = deque(maxlen=RECENT)
         self._expectations = Expectations()
         self._state_waiters: list[tuple[frozenset[EngineState], asyncio.Future[EngineState]]] = []
 
@@ -321,11 +323,11 @@ class Engine:
         return found
 
     def trades(self) -> list[TradeClosed]:
-        """Closed trades, those of earlier runs included, oldest first."""
+        """The last 10,000 closed trades, those of earlier runs included, oldest first; the journal holds all."""
         return list(self._performance.trades)
 
     def fills(self) -> list[Fill]:
-        """Every fill in the journal, oldest first."""
+        """The last 10,000 fills, those of earlier runs included, oldest first; the journal holds all."""
         return list(self._fills)
 
     @property
@@ -387,7 +389,8 @@ class Engine:
         context = made.context
         self._performance = Performance()
         self._performance.trades.extend(context.recovered.trades)
-        self._fills = [Fill(client_id=name, execution=execution) for name, execution in context.recovered.executions]
+        recovered = (Fill(client_id=name, execution=execution) for name, execution in context.recovered.executions)
+        self._fills = deque(recovered, maxlen=RECENT)
         context.taps += [
             self.listeners.on_record,
             self._performance.on_record,
@@ -402,7 +405,8 @@ class Engine:
                 self._fills.append(Fill(client_id=client_id, execution=execution))
             case ExecutionAttributed(client_id=client_id, execution=execution):
                 attributed = Fill(client_id=client_id, execution=execution)
-                self._fills = [attributed if fill.execution.key == execution.key else fill for fill in self._fills]
+                told = (attributed if fill.execution.key == execution.key else fill for fill in self._fills)
+                self._fills = deque(told, maxlen=RECENT)
 
     def _on_state(self, change: EngineStateChanged) -> None:
         for wanted, answer in self._state_waiters:

@@ -11,21 +11,22 @@ from execactor.domain.messages import Alert, PlanAccepted, PlanEnded, PlanRefuse
 from execactor.domain.order import Order, OrderState, Role
 from execactor.runtime.latency import LatencyBoard
 from execactor.store.records import OrderChanged, Record
+from execactor.store.recovery import RECENT
 
 _SAMPLES = 1_000
 
 
 class Performance:
-    """Counts and samples since the start; recovered trades are added by the engine."""
+    """Counts and samples since the start, and the last RECENT trades; recovered ones are added by the engine."""
 
     def __init__(self) -> None:
         self.signals = 0
         self.successes = 0
         self.failures = 0
         self.violations = 0
-        self.trades: list[TradeClosed] = []
+        self.trades: deque[TradeClosed] = deque(maxlen=RECENT)
         self._slippage_percent: deque[float] = deque(maxlen=_SAMPLES)
-        self._filled: set[str] = set()
+        self._filled: dict[str, None] = {}
 
     def on_record(self, record: Record) -> None:
         """A tap of the journal."""
@@ -52,7 +53,9 @@ class Performance:
             return
         if actual is None or order.client_id in self._filled:
             return
-        self._filled.add(order.client_id)
+        self._filled[order.client_id] = None
+        if len(self._filled) > _SAMPLES:
+            del self._filled[next(iter(self._filled))]
         self._slippage_percent.append(float((actual - expected) / expected * 100 * order.intent.side.sign))
 
     def report(

@@ -97,7 +97,7 @@ def test_replay_equals_what_was_known(history: list[tuple[Any, ...]]) -> None:
     live = Live()
     live.play(history)
     told = written_and_read(live.records)
-    assert told.booked == live.table.booked
+    assert told.booked.keys() == live.table.booked
     assert told.position == live.position
     journaled: dict[str, Order] = {}
     for record in live.records:

@@ -40,7 +40,14 @@ class AlertActor(LoopActor):
         last_ns = self.last_ns.get(key)
         if last_ns is not None and now_ns - last_ns < REPEAT_NS and message.level is not AlertLevel.CRITICAL:
             return None
-        self.last_ns[key] = now_ns
+        self._remember(key, now_ns)
         logger.log(_LOG_LEVELS[message.level], message.text, extra={"code": message.code, "symbol": message.symbol})
         self.context.record(message, message.code)
         return None
+
+    def _remember(self, key: tuple[str, str, str], now_ns: int) -> None:
+        """The newest stands last, so that those that are old enough to be shown again are the first."""
+        self.last_ns.pop(key, None)
+        self.last_ns[key] = now_ns
+        while now_ns - next(iter(self.last_ns.values())) >= REPEAT_NS:
+            del self.last_ns[next(iter(self.last_ns))]

@@ -169,14 +169,7 @@ class Context:
 
     def executions_of(self, symbol: str) -> list[tuple[str, Execution]]:
         """Executions of a symbol's present plan in the journal, with the client id of their order."""
-        recovered = self.recovered
-        plan = recovered.symbol(symbol).plan
-        orders = recovered.symbol(symbol).orders
-        return [
-            (client_id, execution)
-            for client_id, execution in recovered.executions
-            if client_id in orders and plan is not None and orders[client_id].intent.decision_key == plan.key
-        ]
+        return list(self.recovered.symbol(symbol).executions)
 
     def knows_key(self, key: str) -> bool:
         """Whether a decision key was ever taken up on this account."""

@@ -1,5 +1,6 @@
 """DecisionSourceActor: watches a decision.json, or a directory of them, and hands valid decisions on."""
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class _Seen(msgspec.Struct):
     """What was last read of a file. doubtful: it did not parse once; the same content again is a broken decision."""
 
     stamp: tuple[int, int]
-    body: bytes
+    digest: bytes
     doubtful: bool
 
 
@@ -52,12 +53,19 @@ class DecisionSourceActor(LoopActor):
     def on_receive(self, message: Any) -> Any:
         """Read what changed."""
         if isinstance(message, Look):
-            self._hand_on_newest([(file, found) for file in self._files() if (found := self._read(file)) is not None])
+            files = self._files()
+            self._hand_on_newest([(file, found) for file in files if (found := self._read(file)) is not None])
+            self._forget_all_but(files)
 
     def _files(self) -> list[Path]:
         if self.path.is_dir():
             return sorted(self.path.glob("*.json"))
         return [self.path] if self.path.exists() else []
+
+    def _forget_all_but(self, files: list[Path]) -> None:
+        if len(self.seen) > len(files):
+            present = set(files)
+            self.seen = {file: seen for file, seen in self.seen.items() if file in present}
 
     def _read(self, file: Path) -> DecisionReceived | None:
         """The decision of a file that is new or has changed."""
@@ -76,8 +84,9 @@ class DecisionSourceActor(LoopActor):
             body, self.clock.now_ns() // 1_000_000, max_age_ms=self.context.settings.max_decision_age_ms
         )
         broken = isinstance(decision, DecisionProblem)
-        first_time = before is None or before.body != body
-        self.seen[file] = _Seen(stamp, body, doubtful=broken and first_time)
+        digest = hashlib.blake2b(body).digest()
+        first_time = before is None or before.digest != digest
+        self.seen[file] = _Seen(stamp, digest, doubtful=broken and first_time)
         if isinstance(decision, Decision):
             return DecisionReceived(decision=decision, received_ns=received_ns)
         if not first_time and not self._superseded(decision, file):

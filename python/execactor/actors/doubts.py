@@ -11,10 +11,10 @@ from execactor.domain.reports import NotFound, Unknown
 from execactor.reconcile import resolution
 from execactor.reconcile.resolution import AskAgain, Doubt
 from execactor.runtime import Timers
+from execactor.store.retention import LOOK_BACK_MS
 from execactor.venues.port import OrderRef
 
 ANSWER_DEADLINE_NS = 5_000_000_000
-LOOK_BACK_MS = 60_000
 
 
 class AskNow(msgspec.Struct, frozen=True):

@@ -3,12 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
-from execactor.actors.context import PERSISTENT, Context
-from execactor.actors.doubts import AskNow, Doubts, ref_of
+from execactor.actors.doubts import AskNow, ref_of
+from execactor.actors.order_keeper import OrderKeeper, Sweep
 from execactor.actors.position import Describe
-from execactor.actors.strangers import JudgeStrangers, Report, Strangers
+from execactor.actors.strangers import JudgeStrangers, Report
 from execactor.actors.venue_gateway import (
     Cancel,
     CancelOutcome,
@@ -20,12 +18,10 @@ from execactor.actors.venue_gateway import (
 from execactor.domain.account import VenuePosition
 from execactor.domain.fill import Execution
 from execactor.domain.messages import (
-    Alert,
     AlertLevel,
     CancelOrder,
     EnterSafeMode,
     OrdersReconciled,
-    OrderUpdate,
     PositionAdopted,
     PositionCorrected,
     RequestReconcile,
@@ -35,7 +31,7 @@ from execactor.domain.messages import (
     SubmitProtective,
 )
 from execactor.domain.order import Facts, Order, OrderEvent, OrderIntent, OrderState, Pending, RejectCause
-from execactor.domain.order_table import Change, OrderTable
+from execactor.domain.order_table import Change
 from execactor.domain.reports import (
     Acknowledged,
     ConditionalReport,
@@ -47,39 +43,14 @@ from execactor.domain.reports import (
 )
 from execactor.reconcile.compare import LISTING_LAG_NS, compare_orders, compare_trades, missing_stop
 from execactor.reconcile.findings import FindingKind, TradesCompared
-from execactor.runtime import LoopActor
-from execactor.store.records import ExecutionAttributed, ExecutionBooked, IntentRecorded, OrderChanged
+from execactor.store.records import ExecutionAttributed, IntentRecorded
 from execactor.venues.port import OrderRef
 
 CANCEL_LOST_NS = 3_000_000_000
-TOMBSTONE_NS = 24 * 3_600_000_000_000
-SWEEP_NS = 600_000_000_000
 
 
-class Sweep(msgspec.Struct, frozen=True):
-    """Time to drop old tombstones."""
-
-
-class OrderActor(LoopActor):
+class OrderActor(OrderKeeper):
     """One per symbol. Writes an intent to the journal before it is sent; never sends a client id twice."""
-
-    supervision = PERSISTENT
-
-    def __init__(self, context: Context, symbol: str) -> None:
-        super().__init__(context, symbol)
-        self.context = context
-        self.symbol = symbol
-        self.table = OrderTable()
-        self.sent_wall_ns: dict[str, int] = {}
-        self.cancelled_ns: dict[str, int] = {}
-        self.doubts = Doubts(context, symbol, lambda: self.timers)
-        self.strangers = Strangers(context, symbol, lambda: self.timers)
-        self.last_execution_ns = 0
-        self.last_trade_ms = 0
-
-    def on_start(self) -> None:
-        """Take up what the journal tells; whatever was in flight is UNKNOWN and is asked about."""
-        self._restore(after_restart=False)
 
     def on_restart(self, cause: BaseException) -> None:
         """Start again from the journal, tell what it says, and compare with the venue."""
@@ -134,7 +105,6 @@ class OrderActor(LoopActor):
         if token is None and not intent.role.protective:
             raise ValueError(f"{intent.client_id} increases risk and carries no approval")
         now_ns = self.clock.monotonic_ns()
-        self.sent_wall_ns[intent.client_id] = self.clock.now_ns()
         self.context.record(IntentRecorded(intent=intent, epoch=self.context.epoch), intent.client_id)
         self.table.add(intent)
         if token is not None and not self.context.durable:
@@ -227,45 +197,8 @@ class OrderActor(LoopActor):
         for report in self.strangers.judge(self.table, doubtful=bool(self.doubts)):
             self._on_report(report)
 
-    def _apply_status(self, status: OrderReport | ConditionalReport, *, seen: bool) -> None:
-        change = self.table.report(status, now_ns=self.clock.monotonic_ns(), seen=seen)
-        if change is not None:
-            self._publish(change)
-
-    def _publish(self, change: Change) -> None:
-        """Journal a change and tell those whom it concerns."""
-        order, execution = change.order, change.execution
-        if change.ignored is not None and execution is None:
-            if order.verified:
-                self._tell(order)
-            return
-        if execution is not None:
-            self._on_execution(order, execution)
-        self.context.record(OrderChanged(order=order), order.client_id)
-        if not order.live or (order.verified and order.state is not OrderState.UNKNOWN):
-            self.doubts.end(order.client_id)
-        self._tell(order, execution)
-        if change.late:
-            reason = f"{self.symbol}: {order.client_id} traded after its end ({order.state})"
-            self.context.reconciler.tell(RequestReconcile(reason=reason))
-
-    def _on_execution(self, order: Order, execution: Execution) -> None:
-        now_ns = self.clock.monotonic_ns()
-        self.last_execution_ns = now_ns
-        self.last_trade_ms = max(self.last_trade_ms, execution.time_ms)
-        self.context.last_trade_ms[self.symbol] = self.last_trade_ms
-        self.context.record(ExecutionBooked(client_id=order.client_id, execution=execution), order.client_id)
-        if order.filled == execution.quantity and not order.intent.role.protective:
-            self.context.latencies.record("ack_to_fill", now_ns - order.acknowledged_ns)
-            self.context.latencies.record("decision_to_fill", now_ns - order.intent.decided_ns)
-
-    def _tell(self, order: Order, execution: Execution | None = None) -> None:
-        update = OrderUpdate(order=order, execution=execution)
-        self.context.positions[self.symbol].tell(update)
-        self.context.risk.tell(update)
-
     def _doubt(self, order: Order) -> None:
-        self.doubts.begin(order, self.sent_wall_ns.get(order.client_id, self.clock.now_ns()))
+        self.doubts.begin(order, self._sent_wall_ns(order.client_id))
 
     def _ask_again(self, client_id: str) -> None:
         order = self.table.orders.get(client_id)
@@ -286,7 +219,7 @@ class OrderActor(LoopActor):
         order = self.table.orders[client_id]
         untold = order.triggered and not order.live and not order.filled
         if not order.settled and (order.filled < order.venue_filled or untold):
-            self.doubts.fetch_trades(client_id, self.sent_wall_ns.get(client_id, self.clock.now_ns()))
+            self.doubts.fetch_trades(client_id, self._sent_wall_ns(client_id))
 
     def _on_evidence(self, message: EvidenceGathered) -> None:
         unattributed = 0
@@ -388,31 +321,6 @@ class OrderActor(LoopActor):
             text = f"{change.order.client_id}: trade {execution.trade_id} was missed and is booked now"
             self._alert(AlertLevel.WARNING, "MISSED_FILL", text)
             self._publish(change)
-
-    def _sweep(self) -> None:
-        now_ns = self.clock.monotonic_ns()
-        self.table.forget(
-            [
-                name
-                for name, order in self.table.orders.items()
-                if order.settled and order.ended_ns and now_ns - order.ended_ns > TOMBSTONE_NS
-            ]
-        )
-
-    def _alert(self, level: AlertLevel, code: str, text: str) -> None:
-        self.context.alert.tell(Alert(level=level, code=code, text=text, symbol=self.symbol))
-
-    def _restore(self, *, after_restart: bool) -> None:
-        history = self.context.history(self.symbol, after_restart=after_restart)
-        now_ns = self.clock.monotonic_ns()
-        orders = (o if o.live else msgspec.structs.replace(o, ended_ns=now_ns) for o in history.orders.values())
-        self.table = OrderTable(orders, history.booked)
-        self.strangers.restore(history.strays, history.taken_over_ms)
-        self.sent_wall_ns = dict(history.sent_wall_ns)
-        self.last_trade_ms = history.last_trade_ms
-        age_ns = self.clock.now_ns() - history.last_trade_ms * 1_000_000
-        self.last_execution_ns = now_ns - age_ns
-        self.timers.every("sweep", SWEEP_NS, Sweep())
 
 
 def _flat(symbol: str) -> VenuePosition:

@@ -18,6 +18,7 @@ from execactor.domain.messages import (
     EnterSafeMode,
     EntryAbandoned,
     EntryRefused,
+    ExecutionsForgotten,
     FlatMode,
     FlatRequested,
     Flatten,
@@ -131,6 +132,8 @@ class PositionActor(LoopActor):
                     self.told.add(message.execution.key)
                 if news is not None:
                     self._feed(news)
+            case ExecutionsForgotten(keys):
+                self.told -= keys
             case _:
                 self._feed(message)
         return None

@@ -23,6 +23,7 @@ from execactor.domain.messages import (
 from execactor.reconcile.findings import FindingKind
 from execactor.runtime import LoopActor
 from execactor.store.records import Reconciled
+from execactor.store.retention import LOOK_BACK_MS
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,6 @@ FIRST_RETRY_NS = 250_000_000
 LONGEST_RETRY_NS = 5_000_000_000
 ROUNDS = 10
 WATCH = "positions are open"
-LOOK_BACK_MS = 60_000
 
 
 class WatchPositions(msgspec.Struct, frozen=True):

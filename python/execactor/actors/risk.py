@@ -13,6 +13,7 @@ from execactor.domain.messages import (
     EngineStateChanged,
     EntryAbandoned,
     EntryRefused,
+    ExecutionsForgotten,
     Kill,
     MarkUpdate,
     OrderUpdate,
@@ -85,6 +86,8 @@ class RiskActor(LoopActor):
                 self._on_news(untold(message, self.told))
                 if message.execution is not None:
                     self.told.add(message.execution.key)
+            case ExecutionsForgotten(keys):
+                self.told -= keys
             case EntryAbandoned(client_id=client_id):
                 self.book.release(client_id)
             case MarkUpdate():

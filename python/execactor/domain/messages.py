@@ -205,6 +205,12 @@ class StrayExecution(msgspec.Struct, frozen=True, kw_only=True):
     execution: Execution
 
 
+class ExecutionsForgotten(msgspec.Struct, frozen=True):
+    """OrderActor -> PositionActor, RiskActor: executions, by key, that will never be told again."""
+
+    keys: frozenset[tuple[str, str]]
+
+
 class EngineStateChanged(msgspec.Struct, frozen=True, kw_only=True):
     """AccountActor -> all: what may be done from now on. epoch: approvals of older epochs are void."""
 

@@ -1,6 +1,6 @@
 """The table of one symbol's orders: applies what the venue says and books each execution once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -141,6 +141,10 @@ class OrderTable:
             for venue_id in (order.venue_id, order.child_id):
                 if venue_id is not None:
                     self._by_venue_id.pop(venue_id, None)
+
+    def forget_executions(self, keys: Collection[tuple[str, str]]) -> None:
+        """Drop the keys of executions that the venue will never tell again."""
+        self.booked.difference_update(keys)
 
     def _keep(self, order: Order) -> Order:
         self.orders[order.client_id] = order

@@ -1,6 +1,7 @@
 """Replay: fold the journal's records into the state that the actors start from."""
 
 import copy
+from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -30,23 +31,27 @@ from execactor.store.records import (
     Record,
 )
 
+RECENT = 10_000
+"""How many closed trades, and executions, are kept for people."""
 _UNANSWERED = (OrderState.CREATED, OrderState.RISK_APPROVED, OrderState.SUBMITTED)
 
 
 class SymbolHistory:
     """What the journal tells of one symbol.
 
-    orders: all of ours, by client id. booked: keys of executions; strays: of those that belong to no order of ours.
-    plan: being executed, if any. queued: the newest that was accepted and neither started nor dropped. done: body hash
-    by plan key. position: since the last flat. sent_wall_ns: when an intent was journaled, by client id (wall time).
-    taken_over_ms: the venue's time of the last position that was taken over from it.
+    orders: of ours, by client id. booked: the venue's time of executions, by key; strays: keys of those that belong to
+    no order of ours; executions: those of the present plan with the client id of their order. plan: being executed, if
+    any; plans: it and those that wait. queued: the newest that was accepted and neither started nor dropped. done: body
+    hash by plan key. position: since the last flat. sent_wall_ns, ended_wall_ns: when an intent, and an order's end,
+    were journaled, by client id (wall time). taken_over_ms: the venue's time of the last position taken over from it.
     """
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.orders: dict[str, Order] = {}
-        self.booked: set[tuple[str, str]] = set()
+        self.booked: dict[tuple[str, str], int] = {}
         self.strays: set[tuple[str, str]] = set()
+        self.executions: list[tuple[str, Execution]] = []
         self.plans: dict[str, Plan] = {}
         self.done: dict[str, str] = {}
         self.plan: Plan | None = None
@@ -54,20 +59,21 @@ class SymbolHistory:
         self.position = Position(symbol=symbol)
         self.fills = 0
         self.sent_wall_ns: dict[str, int] = {}
+        self.ended_wall_ns: dict[str, int] = {}
         self.last_trade_ms = 0
         self.taken_over_ms = 0
 
 
 class Recovered(msgspec.Struct, kw_only=True):
-    """All of it. engine None: the journal is new."""
+    """All of it. engine None: the journal is new. trades, executions: the last RECENT of the account."""
 
     symbols: dict[str, SymbolHistory] = msgspec.field(default_factory=dict)
     engine: EngineState | None = None
     engine_reason: str = ""
     epoch: int = 0
     equity: EquityMarked | None = None
-    trades: list[TradeClosed] = msgspec.field(default_factory=list)
-    executions: list[tuple[str, Execution]] = msgspec.field(default_factory=list)
+    trades: deque[TradeClosed] = msgspec.field(default_factory=lambda: deque(maxlen=RECENT))
+    executions: deque[tuple[str, Execution]] = msgspec.field(default_factory=lambda: deque(maxlen=RECENT))
 
     def symbol(self, name: str) -> SymbolHistory:
         """The history of a symbol, empty when it was never traded."""
@@ -106,7 +112,7 @@ def fold(state: Recovered, record: Record, ts_ns: int) -> None:
             history.orders.setdefault(intent.client_id, Order(intent=intent))
             history.sent_wall_ns[intent.client_id] = ts_ns
         case OrderChanged(order=order):
-            _replace_order(state.symbol(order.intent.symbol), order)
+            _replace_order(state.symbol(order.intent.symbol), order, ts_ns)
         case ExecutionBooked(client_id=client_id, execution=execution):
             state.executions.append((client_id, execution))
             _book(state.symbol(execution.symbol), client_id, execution)
@@ -122,6 +128,7 @@ def fold(state: Recovered, record: Record, ts_ns: int) -> None:
             history.plan = history.plans.get(key)
             _unqueue(history, key)
             history.fills = 0
+            history.executions = []
             if history.position.flat:
                 # What other hands won or lost before belongs to no trade of ours.
                 history.position = Position(symbol=symbol)
@@ -150,8 +157,10 @@ def fold(state: Recovered, record: Record, ts_ns: int) -> None:
 
 def _end(history: SymbolHistory, key: str) -> None:
     _unqueue(history, key)
+    history.plans.pop(key, None)
     if history.plan is not None and history.plan.key == key:
         history.plan = None
+        history.executions = []
         history.position = Position(symbol=history.symbol)
 
 
@@ -160,7 +169,9 @@ def _unqueue(history: SymbolHistory, key: str) -> None:
         history.queued = None
 
 
-def _replace_order(history: SymbolHistory, order: Order) -> None:
+def _replace_order(history: SymbolHistory, order: Order, ts_ns: int) -> None:
+    if not order.live:
+        history.ended_wall_ns.setdefault(order.client_id, ts_ns)
     # Executions have records of their own: the order's record must not count them twice, nor drop any.
     before = history.orders.get(order.client_id)
     filled = before.filled if before is not None else Decimal(0)
@@ -173,7 +184,7 @@ def _replace_order(history: SymbolHistory, order: Order) -> None:
 def _book(history: SymbolHistory, client_id: str, execution: Execution) -> None:
     if execution.key in history.booked:
         return
-    history.booked.add(execution.key)
+    history.booked[execution.key] = execution.time_ms
     history.last_trade_ms = max(history.last_trade_ms, execution.time_ms)
     history.position = history.position.after(execution)
     history.fills += 1
@@ -186,6 +197,8 @@ def _credit(history: SymbolHistory, client_id: str, execution: Execution) -> Non
     order = history.orders.get(client_id)
     if order is not None:
         history.orders[client_id] = book(order, execution, now_ns=0)
+        if history.plan is not None and order.intent.decision_key == history.plan.key:
+            history.executions.append((client_id, execution))
 
 
 def _attribute(state: Recovered, client_id: str, execution: Execution) -> None:
@@ -194,4 +207,5 @@ def _attribute(state: Recovered, client_id: str, execution: Execution) -> None:
         return
     history.strays.discard(execution.key)
     _credit(history, client_id, execution)
-    state.executions = [(client_id if each.key == execution.key else name, each) for name, each in state.executions]
+    told = ((client_id if each.key == execution.key else name, each) for name, each in state.executions)
+    state.executions = deque(told, maxlen=RECENT)
