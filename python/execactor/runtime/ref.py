@@ -21,6 +21,8 @@ _STOPPED = Phase.STOPPED
 class LoopRef(pykka.ActorRef[A]):
     """Used exactly like a pykka.ActorRef, from any thread. It stays valid across restarts of the actor."""
 
+    __slots__ = ("_cell",)  # beside pykka's instance dict, which a tell then does not touch
+
     def __init__(self, actor: A, cell: "Cell") -> None:
         super().__init__(actor)
         self._cell = cell
