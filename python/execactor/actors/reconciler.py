@@ -214,12 +214,12 @@ class ReconcilerActor(LoopActor):
         unique = list(dict.fromkeys(self.findings))
         counts = dict(Counter(kind for _, kind, _ in unique))
         details = tuple(f"{symbol} {kind}: {detail}".strip() for symbol, kind, detail in unique)
-        record = Reconciled(reason=self.reason, counts=counts, details=details)
+        settled = not self.unsettled
+        record = Reconciled(reason=self.reason, counts=counts, details=details, rounds=self.rounds, settled=settled)
         if details or self.reason != WATCH:
             self.context.record(record, self.context.settings.account)
             self._report(details, counts)
         self.running = False
-        settled = not self.unsettled
         self.context.account.tell(ReconcileEnded(started_ns=self.started_ns, settled=settled, reason=self.reason))
         if self.waiting_reason is not None:
             following, self.waiting_reason = self.waiting_reason, None

@@ -71,8 +71,7 @@ class Desk:
         call.kind = operations.kind_of(call.operation, call.params)
         call.client_id = find_client_id(self._context, call.params) if call.operation.security == "signed" else ""
         call.facts = {"kind": call.kind, "client_id": call.client_id, "symbol": call.params.get("symbol", "")}
-        shown = {name: value for name, value in call.params.items() if name not in _SECRETS}
-        self._record("request", {"id": call.id, "via": call.via, "method": call.method, "params": shown})
+        self._log_request(call)
         answer = self._before(call)
         if answer is None:
             answer = self._execute(call)
@@ -87,6 +86,22 @@ class Desk:
             self._send(call, answer, respond)
         self._context.pulse.deliver(delay)
         self._context.pulse.after(call.params.get("symbol") if call.operation.changes else None)
+
+    def _log_request(self, call: Call) -> None:
+        shown = {name: value for name, value in call.params.items() if name not in _SECRETS}
+        orders = call.operation.orders
+        line = {
+            "id": call.id,
+            "via": call.via,
+            "method": call.method,
+            "params": shown,
+            "weight": call.operation.cost(call.params),
+            "orders": orders,
+        }
+        market = self._context.exchange.markets.get(call.params.get("symbol", "")) if orders else None
+        if market is not None:
+            line["mark"] = str(market.mark)
+        self._record("request", line)
 
     def _before(self, call: Call) -> Answer | Lost | None:
         """What stops a call before it is executed; None lets it through."""
@@ -195,7 +210,10 @@ class Desk:
             self._record("response", {"id": call.id, "status": 0, "body": None})
         else:
             body = answer.body if call.operation.security == "signed" else None
-            self._record("response", {"id": call.id, "status": answer.status, "body": body})
+            line = {"id": call.id, "status": answer.status, "body": body}
+            if "Retry-After" in answer.extra:
+                line["retry_after_s"] = int(answer.extra["Retry-After"])
+            self._record("response", line)
         respond(answer)
 
 

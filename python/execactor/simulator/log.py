@@ -27,6 +27,11 @@ class VenueLog:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
 
+    @property
+    def lines(self) -> int:
+        """How many lines were written: the number `n` of the newest."""
+        return self._n
+
     def record(self, kind: str, fields: dict[str, Any]) -> None:
         self._n += 1
         self.counts[kind] = self.counts.get(kind, 0) + 1

@@ -6,6 +6,7 @@ from typing import Any
 WEIGHT_PER_MINUTE = 2400
 ORDERS_PER_10S = 300
 ORDERS_PER_MINUTE = 1200
+CONNECT_WEIGHT = 5  # of opening a connection to the WebSocket API
 
 RULES: tuple[dict[str, Any], ...] = (
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_PER_MINUTE},

@@ -32,7 +32,13 @@ from execactor.simulator.orders import Order
 from execactor.simulator.outbox import Outbox
 from execactor.simulator.private import Link, PrivateSession, PrivateStreams
 from execactor.simulator.pulse import Pulse
-from execactor.simulator.rate_limits import RateLimits
+from execactor.simulator.rate_limits import (
+    CONNECT_WEIGHT,
+    ORDERS_PER_10S,
+    ORDERS_PER_MINUTE,
+    WEIGHT_PER_MINUTE,
+    RateLimits,
+)
 from execactor.simulator.replay import ReplayMarket
 from execactor.simulator.signing import Keyring, check_time
 from execactor.simulator.streams import MarketSession, MarketStreams, Unavailable, refusal
@@ -157,7 +163,7 @@ class Venue:
         route = [part for part in path.split("/") if part]
         match route:
             case ["ws-fapi", "v1"]:
-                self.rates.count(5, 0)  # connecting costs weight
+                self.rates.count(CONNECT_WEIGHT, 0)
                 shows = parse_qs(query).get("returnRateLimits", ["true"])[0] != "false"
                 return Session(self, WsApiSession(self, link, shows_limits=shows), "ws_api")
             case ["private", "ws" | "stream" as shape]:
@@ -202,6 +208,11 @@ class Venue:
                 "symbols": [symbol.name for symbol in config.symbols],
                 "wallet": str(config.wallet),
                 "quirks": msgspec.structs.asdict(quirks),
+                "limits": {
+                    "weight_1m": WEIGHT_PER_MINUTE,
+                    "orders_1m": ORDERS_PER_MINUTE,
+                    "orders_10s": ORDERS_PER_10S,
+                },
             },
         )
 
@@ -213,7 +224,8 @@ class Session:
         self._venue = venue
         self._inner = inner
         self._stream = stream
-        venue.log.record("connection", {"what": "open", "stream": stream, "reason": ""})
+        weight = CONNECT_WEIGHT if stream == "ws_api" else 0
+        venue.log.record("connection", {"what": "open", "stream": stream, "reason": "", "weight": weight})
 
     def receive(self, data: str | bytes) -> None:
         match self._inner:

@@ -31,6 +31,7 @@ create table if not exists journal (
     chain_hash blob not null
 );
 """
+_STORED = "select seq, ts_ns, kind, key, payload, chain_hash from journal order by seq"
 _INSERT = "insert into journal (seq, ts_ns, kind, key, payload, chain_hash) values (?, ?, ?, ?, ?, ?)"
 
 
@@ -91,6 +92,10 @@ class Journal:
         for seq, ts_ns, kind, key, payload in self._db.execute(query, (after,)):
             yield JournalRow(seq, ts_ns, kind, key, decode(kind, payload))
 
+    def raw_rows(self) -> Iterator[tuple[int, int, str, str, bytes, bytes]]:
+        """Every record as it is stored: seq, ts_ns, kind, key, payload, chain_hash. For a judge that trusts no decoder."""
+        yield from self._db.execute(_STORED)
+
     def close(self) -> None:
         """Close the file; safe to call twice."""
         self._db.close()
@@ -117,8 +122,7 @@ class Journal:
 
     def _verify(self) -> tuple[int, bytes]:
         last, chain = 0, b""
-        query = "select seq, ts_ns, kind, key, payload, chain_hash from journal order by seq"
-        for seq, ts_ns, kind, key, payload, chain_hash in self._db.execute(query):
+        for seq, ts_ns, kind, key, payload, chain_hash in self.raw_rows():
             chain = _chain(chain, seq, ts_ns, kind, key, payload)
             if seq != last + 1 or chain_hash != chain:
                 raise InvariantViolated(f"{self.path}: the hash chain is broken at record {seq}; restore a backup")

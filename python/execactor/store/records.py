@@ -56,11 +56,16 @@ class EquityMarked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
-    """A comparison with the venue ended: counts by finding, and what was found."""
+    """A comparison with the venue ended: counts by finding, and what was found.
+
+    rounds: how many times the venue was asked. settled: whether it agreed with us at the end.
+    """
 
     reason: str
     counts: dict[str, int]
     details: tuple[str, ...] = ()
+    rounds: int = 1
+    settled: bool = True
 
 
 Record = (

@@ -86,7 +86,8 @@ async def test_what_has_not_settled_is_looked_at_again_and_counted_once(stage: S
     await stage.answer("snapshot", snapshot())
     await stage.tell(reconciler, done(("order_gone", "capi_sl_d1")))
     assert ended(stage)[0].settled
-    assert stage.records(Reconciled)[0].counts == {"order_gone": 1}
+    (record,) = stage.records(Reconciled)
+    assert (record.counts, record.rounds, record.settled) == ({"order_gone": 1}, 4, True)
 
 
 async def test_without_agreement_after_ten_rounds_a_person_is_called(stage: Stage, reconciler: Ref) -> None:
@@ -96,6 +97,8 @@ async def test_without_agreement_after_ten_rounds_a_person_is_called(stage: Stag
         await stage.tell(reconciler, done(settled=False))
         await stage.after(SECOND)
     assert ended(stage)[0].settled is False
+    (record,) = stage.records(Reconciled)
+    assert (record.rounds, record.settled) == (10, False)
     [safe] = stage.told("account", EnterSafeMode)
     assert f"no agreement with the venue about {SYMBOL} after 10 rounds" in safe.reason
     assert [alert.code for alert in stage.alerts()] == ["RECONCILE_UNSETTLED"]

@@ -161,6 +161,13 @@ def test_reading_while_it_grows_sees_what_was_there(journal: Journal) -> None:
     assert next(rows).seq == 2
 
 
+def test_raw_rows_are_what_the_file_holds(journal: Journal, path: Path) -> None:
+    fill(journal, 3)
+    stored = apsw.Connection(str(path)).execute("select * from journal order by seq").fetchall()
+    assert list(journal.raw_rows()) == stored
+    assert [len(row) for row in stored] == [6, 6, 6]
+
+
 def test_closing_twice_does_no_harm(path: Path) -> None:
     journal = opened(path)
     journal.close()
