@@ -93,7 +93,7 @@ class Journal:
             yield JournalRow(seq, ts_ns, kind, key, decode(kind, payload))
 
     def raw_rows(self) -> Iterator[tuple[int, int, str, str, bytes, bytes]]:
-        """Every record as it is stored: seq, ts_ns, kind, key, payload, chain_hash. For a judge that trusts no decoder."""
+        """Every record as stored (seq, ts_ns, kind, key, payload, chain_hash), for a judge that trusts no decoder."""
         yield from self._db.execute(_STORED)
 
     def close(self) -> None:
