@@ -4,6 +4,8 @@ The package knows nothing about trading. Start with LoopActor and ActorSystem.
 """
 
 from execactor.runtime.answers import MessageDropped
+from execactor.runtime.child_spec import ChildSpec, Restart, Strategy
+from execactor.runtime.children import TooManyRestarts
 from execactor.runtime.clock import Clock, ManualClock, SystemClock, TimerHandle
 from execactor.runtime.dead_letters import DeadLetter, DeadLetters
 from execactor.runtime.dispatcher import Dispatcher
@@ -12,13 +14,15 @@ from execactor.runtime.hygiene import freeze_garbage, set_switch_interval
 from execactor.runtime.loop_actor import LoopActor
 from execactor.runtime.mailbox import Lane
 from execactor.runtime.ref import LoopRef
-from execactor.runtime.supervisor import Supervision
+from execactor.runtime.supervision import Supervision
+from execactor.runtime.supervisor import StartChild, StopChild, Supervisor
 from execactor.runtime.system import ActorSnapshot, ActorSystem
 from execactor.runtime.timers import Timers
 
 __all__ = [
     "ActorSnapshot",
     "ActorSystem",
+    "ChildSpec",
     "Clock",
     "DeadLetter",
     "DeadLetters",
@@ -29,10 +33,16 @@ __all__ = [
     "LoopRef",
     "ManualClock",
     "MessageDropped",
+    "Restart",
+    "StartChild",
+    "StopChild",
+    "Strategy",
     "Supervision",
+    "Supervisor",
     "SystemClock",
     "TimerHandle",
     "Timers",
+    "TooManyRestarts",
     "WouldDeadlock",
     "as_awaitable",
     "freeze_garbage",

@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import pykka
 
-from execactor.runtime.cell import Cell, cell_under_construction, constructing
+from execactor.runtime.cell import Cell
 from execactor.runtime.clock import Clock
 from execactor.runtime.future import LoopFuture
+from execactor.runtime.life import cell_under_construction, constructing
 from execactor.runtime.mailbox import DEFAULT_BULK_CAPACITY
-from execactor.runtime.supervisor import Supervision
+from execactor.runtime.supervision import Supervision
 from execactor.runtime.system import ActorSystem
 from execactor.runtime.timers import Timers
 

@@ -11,7 +11,7 @@ from execactor.runtime.mailbox import Letter
 from execactor.runtime.recovery import Phase
 
 if TYPE_CHECKING:
-    from execactor.runtime.cell import Cell
+    from execactor.runtime.life import Life
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -23,7 +23,7 @@ class LoopRef(pykka.ActorRef[A]):
 
     __slots__ = ("_cell",)  # beside pykka's instance dict, which a tell then does not touch
 
-    def __init__(self, actor: A, cell: "Cell") -> None:
+    def __init__(self, actor: A, cell: "Life") -> None:
         super().__init__(actor)
         self._cell = cell
 

@@ -1,58 +1,103 @@
-"""How often a failing actor is started again, and how long it pauses before that."""
+"""An actor that starts, restarts and stops others in an order."""
 
-from collections import deque
+from collections.abc import Coroutine, Iterable
+from typing import Any, ClassVar
 
 import msgspec
+import pykka
 
-_NS_PER_S = 1_000_000_000
-_LARGEST_EXPONENT = 62  # an uncapped 2**n once froze a prototype after its thousandth crash
+from execactor.runtime.child_spec import ChildSpec, Strategy
+from execactor.runtime.children import Children
+from execactor.runtime.loop_actor import LoopActor
+from execactor.runtime.supervision import Supervision
 
 
-class Supervision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Restart intensity, as in Erlang/OTP's supervisors: more than `max_restarts` within `within_ns` means giving up.
+class StartChild(msgspec.Struct, frozen=True):
+    """Asks a supervisor for one more child, which starts after all others. The answer is its ref."""
 
-    The n-th restart inside the window waits `backoff_min_ns * 2**(n - 1)`, at most `backoff_max_ns`;
-    0 (the default) restarts as soon as the dispatcher gets to it. `max_restarts=0` never restarts, as in pykka.
-    keep_trying_ns: None stops an actor that is given up; otherwise giving up is only escalated, at each failure beyond
-    the intensity, and the actor is restarted after this pause, for as long as it takes.
-    Raises ValueError when a bound is negative or the backoff's bounds are crossed.
+    spec: ChildSpec
+
+
+class StopChild(msgspec.Struct, frozen=True):
+    """Asks a supervisor to stop a child for good, in an orderly way. The answer: whether there was one of that name."""
+
+    name: str
+
+
+class Supervisor(LoopActor):
+    """Starts its children in the order given, after itself, and stops them in reverse order, before itself.
+
+    strategy: who is restarted with a child that failed. Those that did not fail themselves get `on_stop`, then like the
+    failed one a new instance behind the same ref and mailbox, and `on_restart`; a message they were suspended in is
+    retried if its class says so. Siblings go out of service in reverse order of start, at once, and come back in order,
+    each when the one before has started.
+    intensity: how many restarts of all children together are too many, and the pauses before them; it stands in for the
+    children's own `supervision`. Beyond it the supervisor fails with TooManyRestarts, for its own supervisor to deal
+    with; a supervisor without one stops, with all its children, and the system's `on_escalation` is called. A restarted
+    supervisor restarts its children, which keep ref and mailbox. With `intensity.keep_trying_ns` it does not fail: each
+    failure beyond is escalated with the child's ref, and the child comes back after that pause.
+
+    Raises ValueError when the name of a child is taken, and what a child's constructor raises; then none is left.
     """
 
-    max_restarts: int = 3
-    within_ns: int = 10 * _NS_PER_S
-    backoff_min_ns: int = 0
-    backoff_max_ns: int = 30 * _NS_PER_S
-    keep_trying_ns: int | None = None
+    supervision: ClassVar[Supervision] = Supervision(max_restarts=0)
 
-    def __post_init__(self) -> None:
-        if self.max_restarts < 0:
-            raise ValueError(f"max_restarts must not be negative, got {self.max_restarts}; use 0 for no restart")
-        if self.within_ns <= 0:
-            raise ValueError(f"within_ns must be positive, got {self.within_ns}")
-        if not 0 <= self.backoff_min_ns <= self.backoff_max_ns:
-            raise ValueError(
-                f"need 0 <= backoff_min_ns <= backoff_max_ns, got {self.backoff_min_ns} and {self.backoff_max_ns}"
-            )
-        if self.keep_trying_ns is not None and self.keep_trying_ns <= 0:
-            raise ValueError(f"keep_trying_ns must be positive, got {self.keep_trying_ns}; None gives up for good")
+    def __init__(
+        self,
+        children: Iterable[ChildSpec] = (),
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        intensity: Supervision = Supervision(),  # noqa: B008 - frozen
+    ) -> None:
+        super().__init__()
+        self._specs = tuple(children)
+        self._strategy = strategy
+        self._intensity = intensity
 
+    def on_receive(self, message: Any) -> Any:
+        """Start or stop a child."""
+        match message:
+            case StartChild(spec):
+                return self.start_child(spec)
+            case StopChild(name):
+                return self.stop_child(name)
+        return super().on_receive(message)
 
-class RestartHistory:
-    """Remembers an actor's recent restarts and decides on the next one."""
+    def start_child(self, spec: ChildSpec) -> pykka.ActorRef[Any]:
+        """Start one more child, after all others. Raises ValueError when its name is taken."""
+        self._check_own("start_child()")
+        return self._children.add(spec)
 
-    __slots__ = ("_recent_ns", "_supervision")
+    async def stop_child(self, name: str) -> bool:
+        """Stop a child for good within its deadline; returns whether there was one of that name."""
+        self._check_own("stop_child()")
+        child = self._children.find(name)
+        if child is not None:
+            await self._children.stop_child(child)
+        return child is not None
 
-    def __init__(self, supervision: Supervision) -> None:
-        self._supervision = supervision
-        self._recent_ns: deque[int] = deque()
+    @property
+    def children(self) -> list[pykka.ActorRef[Any]]:
+        """The living children, in the order of their start."""
+        return [cell.ref for cell in self._cell.children if cell.ref is not None]
 
-    def next_delay_ns(self, monotonic_ns: int) -> int | None:
-        """How long to wait before the restart that a failure now asks for; None when there were too many."""
-        rules = self._supervision
-        while self._recent_ns and monotonic_ns - self._recent_ns[0] > rules.within_ns:
-            self._recent_ns.popleft()
-        earlier = len(self._recent_ns)
-        if earlier >= rules.max_restarts:
-            return None
-        self._recent_ns.append(monotonic_ns)
-        return min(rules.backoff_max_ns, rules.backoff_min_ns << min(earlier, _LARGEST_EXPONENT))
+    @property
+    def _children(self) -> Children:
+        group = self._cell.group
+        if group is None:
+            raise RuntimeError(f"{self} has not been started")
+        return group
+
+    def _start_actor_loop(self) -> None:
+        # Called once in the actor's life, not at a restart: the children outlive the instances of their supervisor.
+        self._cell.group = Children(self._cell, self._strategy, self._intensity)
+        self._cell.group.launch(self._specs)
+        super()._start_actor_loop()
+
+    def _stop(self) -> Coroutine[Any, Any, None]:  # type: ignore[override]  # pykka hands on what this returns, and the cell awaits it
+        self._cell.leave()
+        return self._stop_children_first()
+
+    async def _stop_children_first(self) -> None:
+        await self._children.stop()
+        self._cell.stop()

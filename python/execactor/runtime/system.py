@@ -5,6 +5,7 @@ import contextlib
 import functools
 import itertools
 import logging
+import random
 import sys
 import threading
 import weakref
@@ -15,10 +16,12 @@ import msgspec
 import pykka
 
 from execactor.runtime.cell import Cell
-from execactor.runtime.clock import Clock, SystemClock
+from execactor.runtime.child_spec import ChildSpec
+from execactor.runtime.clock import Clock, SystemClock, TimerHandle
 from execactor.runtime.dead_letters import DeadLetters
 from execactor.runtime.dispatcher import Dispatcher
 from execactor.runtime.future import as_awaitable
+from execactor.runtime.life import Life
 from execactor.runtime.ref import LoopRef
 
 if TYPE_CHECKING:
@@ -46,14 +49,18 @@ class ActorSystem:
     """Actors that share one event loop, its dispatcher, a clock and the dead letters.
 
     clock: the system's clock by default. loop: the running loop by default (RuntimeError without one).
+    seed: of the random numbers in `random`, the only ones that the runtime draws; without one each run differs.
     on_escalation: called with (ref, exception), on the loop's thread, when an actor failed more often than its
     supervision allows (and was stopped, unless that keeps trying), or when a message to be retried was given up.
     """
 
-    def __init__(self, clock: Clock | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, clock: Clock | None = None, loop: asyncio.AbstractEventLoop | None = None, *, seed: int | None = None
+    ) -> None:
         self.loop = asyncio.get_running_loop() if loop is None else loop
         self.clock: Clock = SystemClock(self.loop) if clock is None else clock
         self.dispatcher = Dispatcher(self.clock, self.loop)
+        self.random = random.Random(seed)  # noqa: S311 - no secret is made of it
         self.dead_letters = DeadLetters()
         self.on_escalation: list[Escalation] = []
         self._cells: dict[str, Cell] = {}
@@ -79,10 +86,12 @@ class ActorSystem:
         return system or cls(loop=loop)
 
     @classmethod
-    def in_thread(cls, clock: Clock | None = None, *, name: str = "execactor-runtime") -> "ActorSystem":
+    def in_thread(
+        cls, clock: Clock | None = None, *, name: str = "execactor-runtime", seed: int | None = None
+    ) -> "ActorSystem":
         """A system on an event loop of its own, running on a new daemon thread until `close()`."""
         loop = _new_event_loop()
-        system = cls(clock, loop)
+        system = cls(clock, loop, seed=seed)
         system._thread = threading.Thread(target=system._run_loop, name=name, daemon=True)
         system._thread.start()
         return system
@@ -114,7 +123,17 @@ class ActorSystem:
         self, actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any], *, name: str | None
     ) -> pykka.ActorRef[A]:
         """`start`, for actors whose constructor takes a `name` of its own."""
-        cell = Cell(self, actor_class, args, kwargs, name or f"{actor_class.__name__}-{next(self._numbers)}")
+        return self._launch(
+            Cell(self, actor_class, args, kwargs, name or f"{actor_class.__name__}-{next(self._numbers)}")
+        )
+
+    def launch_child(self, parent: Life, spec: ChildSpec) -> Cell:
+        """Make a child of a supervisor, which starts it when its turn comes."""
+        cell = Cell(self, spec.actor_class, spec.args, dict(spec.kwargs), spec.name, parent)
+        self._launch(cell)
+        return cell
+
+    def _launch(self, cell: Cell) -> pykka.ActorRef[Any]:
         with self._lock:
             if cell.name in self._cells:
                 raise ValueError(f"name: an actor called {cell.name!r} is alive in this system; choose another name")
@@ -122,9 +141,7 @@ class ActorSystem:
         try:
             return cell.launch()
         except BaseException:
-            if cell.ref is not None:
-                cell.retire()
-            self.forget(cell)
+            cell.discard()
             raise
 
     def unstarted_cell(self, actor_class: "type[LoopActor]") -> Cell:
@@ -155,16 +172,19 @@ class ActorSystem:
             for cell in tuple(self._cells.values())
         ]
 
-    async def stop(self, refs: Iterable[pykka.ActorRef[Any]], deadline_ns: int) -> list[pykka.ActorRef[Any]]:
+    async def stop(self, refs: Iterable[pykka.ActorRef[Any]], deadline_ns: int | None) -> list[pykka.ActorRef[Any]]:
         """Stop actors one after the other, each as `ref.stop()` does; await it on the system's loop.
 
-        None of them is restarted any more, whatever it makes of those that are gone already.
-        deadline_ns: how long the whole may take, from now. From then on an actor that does not stop at once is aborted
-        (its suspended handler cancelled, its queue lost); returns these. An actor of another kind cannot be aborted,
-        only reported.
+        None of them is restarted any more, whatever it makes of those that are gone already. A supervisor stops its
+        children first, so that the root of a tree is all that needs to be named.
+        deadline_ns: how long the whole may take, from now; None: as long as it takes. From then on an actor that does
+        not stop at once is aborted (its suspended handler cancelled, its queue lost, likewise its children); returns
+        these. An actor of another kind cannot be aborted, only reported.
         """
         end = self.loop.create_future()
-        timer = self.clock.call_at(self.clock.monotonic_ns() + deadline_ns, functools.partial(_finish, end))
+        timer: TimerHandle | None = None
+        if deadline_ns is not None:
+            timer = self.clock.call_at(self.clock.monotonic_ns() + deadline_ns, functools.partial(_finish, end))
         late: list[pykka.ActorRef[Any]] = []
         leaving = list(refs)
         for ref in leaving:
@@ -177,7 +197,8 @@ class ActorSystem:
                     if isinstance(ref, LoopRef):
                         ref.abort()
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
         return late
 
     async def _stopped_before(self, end: "asyncio.Future[None]", ref: pykka.ActorRef[Any]) -> bool:
@@ -188,7 +209,7 @@ class ActorSystem:
             return False
         return True
 
-    def forget(self, cell: Cell) -> None:
+    def forget(self, cell: Life) -> None:
         """Drop a stopped actor: its name is free again."""
         with self._lock:
             if self._cells.get(cell.name) is cell:

@@ -5,6 +5,7 @@ import gc
 import logging
 import weakref
 from collections.abc import Iterator
+from random import Random
 from typing import Any, ClassVar
 
 import msgspec
@@ -12,7 +13,7 @@ import pykka
 import pytest
 
 from execactor.runtime import ActorSystem, LoopActor, Supervision
-from execactor.runtime.supervisor import RestartHistory
+from execactor.runtime.supervision import RestartHistory
 
 SECOND_NS = 1_000_000_000
 
@@ -441,8 +442,8 @@ class TestBackoff:
 
     def test_the_delay_cannot_overflow(self):
         supervision = Supervision(max_restarts=10_000, within_ns=10**18, backoff_min_ns=1, backoff_max_ns=10**9)
-        history = RestartHistory(supervision)
-        assert [history.next_delay_ns(0) for _ in range(5_000)][-1] == 10**9
+        history = RestartHistory(supervision, Random(0))
+        assert [history.judge(0).delay_ns for _ in range(5_000)][-1] == 10**9
 
 
 @pytest.mark.parametrize(
