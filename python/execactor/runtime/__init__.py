@@ -9,31 +9,47 @@ from execactor.runtime.children import TooManyRestarts
 from execactor.runtime.clock import Clock, ManualClock, SystemClock, TimerHandle
 from execactor.runtime.dead_letters import DeadLetter, DeadLetters
 from execactor.runtime.dispatcher import Dispatcher
+from execactor.runtime.event_log import EventLog
 from execactor.runtime.future import LoopFuture, WouldDeadlock, as_awaitable
 from execactor.runtime.hygiene import freeze_garbage, set_switch_interval
 from execactor.runtime.loop_actor import LoopActor
+from execactor.runtime.loop_without_io import NotSimulated
 from execactor.runtime.mailbox import Lane
+from execactor.runtime.random_streams import RandomStreams
 from execactor.runtime.ref import LoopRef
+from execactor.runtime.simulated import Simulation
+from execactor.runtime.simulated_actors import InjectedFailure
+from execactor.runtime.simulated_loop import Abandoned, Deadlock, SimulatedLoop
 from execactor.runtime.supervision import Supervision
 from execactor.runtime.supervisor import StartChild, StopChild, Supervisor
 from execactor.runtime.system import ActorSnapshot, ActorSystem
+from execactor.runtime.timeline import Livelock
 from execactor.runtime.timers import Timers
 
 __all__ = [
+    "Abandoned",
     "ActorSnapshot",
     "ActorSystem",
     "ChildSpec",
     "Clock",
     "DeadLetter",
     "DeadLetters",
+    "Deadlock",
     "Dispatcher",
+    "EventLog",
+    "InjectedFailure",
     "Lane",
+    "Livelock",
     "LoopActor",
     "LoopFuture",
     "LoopRef",
     "ManualClock",
     "MessageDropped",
+    "NotSimulated",
+    "RandomStreams",
     "Restart",
+    "SimulatedLoop",
+    "Simulation",
     "StartChild",
     "StopChild",
     "Strategy",

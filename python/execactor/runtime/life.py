@@ -166,6 +166,8 @@ class Life(ABC):
             self.ref.point_at(actor)
         actor._actor_ref = self.ref
         self.actor = actor
+        if self.system.simulated is not None:
+            self.system.simulated.adopted(self.name, actor)
 
     def begin(self) -> None:
         """Queue the actor for its start; a child's turn comes by its supervisor."""

@@ -26,6 +26,7 @@ from execactor.runtime.ref import LoopRef
 
 if TYPE_CHECKING:
     from execactor.runtime.loop_actor import LoopActor
+    from execactor.runtime.simulated_actors import SimulatedActors
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ class ActorSnapshot(msgspec.Struct, frozen=True):
 class ActorSystem:
     """Actors that share one event loop, its dispatcher, a clock and the dead letters.
 
-    clock: the system's clock by default. loop: the running loop by default (RuntimeError without one).
+    clock: the system's clock by default. loop: the running loop by default (RuntimeError without one); a SimulatedLoop
+    brings its own clock, dispatcher and random numbers, and hears of every instance of an actor.
     seed: of the random numbers in `random`, the only ones that the runtime draws; without one each run differs.
     on_escalation: called with (ref, exception), on the loop's thread, when an actor failed more often than its
     supervision allows (and was stopped, unless that keeps trying), or when a message to be retried was given up.
@@ -58,9 +60,15 @@ class ActorSystem:
         self, clock: Clock | None = None, loop: asyncio.AbstractEventLoop | None = None, *, seed: int | None = None
     ) -> None:
         self.loop = asyncio.get_running_loop() if loop is None else loop
-        self.clock: Clock = SystemClock(self.loop) if clock is None else clock
-        self.dispatcher = Dispatcher(self.clock, self.loop)
-        self.random = random.Random(seed)  # noqa: S311 - no secret is made of it
+        self.simulated: SimulatedActors | None = getattr(self.loop, "actors", None)
+        if self.simulated is None:
+            self.clock: Clock = SystemClock(self.loop) if clock is None else clock
+            self.dispatcher = Dispatcher(self.clock, self.loop)
+            self.random = random.Random(seed)  # noqa: S311 - no secret is made of it
+        else:
+            self.clock = self.simulated.clock if clock is None else clock
+            self.dispatcher = self.simulated.dispatcher(self.clock)
+            self.random = self.simulated.random if seed is None else random.Random(seed)  # noqa: S311
         self.dead_letters = DeadLetters()
         self.on_escalation: list[Escalation] = []
         self._cells: dict[str, Cell] = {}

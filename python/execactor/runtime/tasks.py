@@ -26,7 +26,7 @@ class OwnedTasks:
         self._loop = loop
         self._tell = tell
         self._fail = fail
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: dict[asyncio.Task[Any], None] = {}  # cancelled in the order in which they began
 
     def pipe(
         self,
@@ -62,18 +62,18 @@ class OwnedTasks:
 
     def cancel_all(self) -> None:
         """Cancel all of them, now of no owner."""
-        running, self._running = self._running, set()
+        running, self._running = self._running, {}
         for task in running:
             task.cancel()
 
     def _own(self, task: asyncio.Task[T], finished: Callable[[asyncio.Task[T]], None]) -> asyncio.Task[T]:
-        self._running.add(task)
+        self._running[task] = None
         task.add_done_callback(finished)
         return task
 
     def _disown(self, task: asyncio.Task[Any]) -> bool:
         if task in self._running:
-            self._running.discard(task)
+            del self._running[task]
             return True
         if not task.cancelled():
             task.exception()  # marks it as seen: the owner is gone, asyncio need not complain
