@@ -37,7 +37,7 @@ lint: build ## format, types, clippy, and the stub of the extension
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 
-bench: build ## latency through all actors, and the book beside a plain Python book
+bench: build ## latency through all actors, the book beside a plain Python book, the actor runtime and its gates
 	$(BIN)/python bench/run.py
 
 clean: ## remove what the other commands made

@@ -1,36 +1,44 @@
-"""What `make bench` prints: decision to wire through all actors, and the book beside a plain Python one.
+"""What `make bench` prints: decision to wire through all actors, the book beside a plain Python one, the actor runtime.
 
 `--capture FILE` names a recorded capture for the book; without one it looks in ../shared/data, and falls back to a
-seeded feed, saying so. `--json` prints one object.
+seeded feed, saying so. `--json` prints one object. Exit code 1 when a gate of the runtime fails.
 """
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import book
 import latency
+import runtime
+import runtime_report
 import uvloop
 
 CAPTURE = Path(__file__).resolve().parents[2] / "shared" / "data" / "binance_usdm" / "btcusdt_20240808.gz"
 
 
-def main() -> None:
-    """Run both benches one after the other: they would disturb each other."""
+def main() -> int:
+    """Run the benches one after the other: they would disturb each other. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--capture", type=Path, default=CAPTURE)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions of the runtime bench")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     books = book.run(options.capture)
     legs = uvloop.run(latency.measure(symbols=40, rounds=25, pause_s=0.002))
+    actors = runtime.measure(runtime.QUICK if options.quick else runtime.FULL)
     if options.json:
-        print(json.dumps({"book": books, "latency_us": legs}))
-        return
-    book.show(books)
-    print()
-    print("Decision to wire: all actors, risk, journal on disk, signing; the simulated venue in another process")
-    latency.show(legs)
+        print(json.dumps({"book": books, "latency_us": legs, "runtime": actors}))
+    else:
+        book.show(books)
+        print()
+        print("Decision to wire: all actors, risk, journal on disk, signing; the simulated venue in another process")
+        latency.show(legs)
+        print()
+        runtime_report.show(actors)
+    return runtime.exit_code(actors)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
