@@ -60,7 +60,7 @@ class RiskActor(LoopActor):
         super().__init__(context)
         self.context = context
         self.book = ExposureBook(context.settings.limits)
-        self.watch = EquityWatch()
+        self.equity = EquityWatch()
         self.wallet: Decimal | None = None
         self.engine = context.engine_state
         self.epoch = 0
@@ -105,7 +105,7 @@ class RiskActor(LoopActor):
             case WatchEquity():
                 self._look_at_equity()
             case ForgiveLosses():
-                self.watch = forgive(self.watch)
+                self.equity = forgive(self.equity)
                 self._mark_equity()
             case EngineStateChanged():
                 self.engine, self.epoch = message.state, message.epoch
@@ -133,8 +133,8 @@ class RiskActor(LoopActor):
         unrealized = self.book.unrealized_pnl()
         equity = self.wallet + unrealized
         now_ms = self.clock.now_ns() // 1_000_000
-        self.watch, newly = observe(self.watch, equity, now_ms, self.context.settings.limits)
-        watch = self.watch
+        self.equity, newly = observe(self.equity, equity, now_ms, self.context.settings.limits)
+        watch = self.equity
         self.context.view = AccountView(
             equity=equity,
             wallet=self.wallet,
@@ -159,7 +159,7 @@ class RiskActor(LoopActor):
         )
 
     def _on_breach(self, breach: Breach, *, alert: bool) -> None:
-        watch, context = self.watch, self.context
+        watch, context = self.equity, self.context
         if breach is Breach.DRAWDOWN:
             text = f"drawdown {watch.drawdown_fraction:.2%} of the peak {watch.peak:f}"
             if self.engine not in (EngineState.STARTING, EngineState.HALTED):
@@ -172,8 +172,8 @@ class RiskActor(LoopActor):
             context.alert.tell(Alert(level=AlertLevel.CRITICAL, code=f"{breach}_breach".upper(), text=text))
 
     def _mark_equity(self) -> None:
-        self.marked = self.watch
-        watch = self.watch
+        self.marked = self.equity
+        watch = self.equity
         record = EquityMarked(
             day=watch.day,
             day_start=watch.day_start,
@@ -193,8 +193,8 @@ class RiskActor(LoopActor):
         mark = recovered.equity
         if mark is not None:
             breached = tuple(Breach(name) for name in mark.breached)
-            self.watch = EquityWatch(
+            self.equity = EquityWatch(
                 day=mark.day, day_start=mark.day_start, peak=mark.peak, equity=mark.peak, breached=breached
             )
-            self.marked = self.watch
+            self.marked = self.equity
         self.timers.every("equity", WATCH_INTERVAL_NS, WatchEquity())

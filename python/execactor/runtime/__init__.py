@@ -25,6 +25,7 @@ from execactor.runtime.supervisor import StartChild, StopChild, Supervisor
 from execactor.runtime.system import ActorSnapshot, ActorSystem
 from execactor.runtime.timeline import Livelock
 from execactor.runtime.timers import Timers
+from execactor.runtime.watch import Terminated
 
 __all__ = [
     "Abandoned",
@@ -56,6 +57,7 @@ __all__ = [
     "Supervision",
     "Supervisor",
     "SystemClock",
+    "Terminated",
     "TimerHandle",
     "Timers",
     "TooManyRestarts",

@@ -7,7 +7,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pykka
 from pykka.messages import _ActorStop
@@ -19,6 +19,7 @@ from execactor.runtime.recovery import Phase, Recovery, RetriedLetter
 from execactor.runtime.ref import LoopRef
 from execactor.runtime.tasks import OwnedTasks
 from execactor.runtime.timers import Tick, Timers
+from execactor.runtime.watch import End, Watch, Watchers, Watches
 
 if TYPE_CHECKING:
     from execactor.runtime.cell import Cell
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from execactor.runtime.system import ActorSystem
 
 logger = logging.getLogger(__name__)
-
-End = Literal["stopped", "failed"]
 
 _READY, _STOPPED = Phase.READY, Phase.STOPPED
 _construction = threading.local()
@@ -49,6 +48,8 @@ class Life(ABC):
         "_recovery",
         "_tasks",
         "_timers",
+        "_watchers",
+        "_watches",
         "actor",
         "actor_class",
         "ended",
@@ -100,6 +101,8 @@ class Life(ABC):
         self._tasks: OwnedTasks | None = None
         self._in_flight: tuple[asyncio.Task[Any], Addressed] | None = None
         self._recovery: Recovery | None = None
+        self._watches: Watches | None = None
+        self._watchers: Watchers | None = None
 
     def __str__(self) -> str:
         return f"{self.actor_class.__name__} {self.name!r} ({self.urn})"
@@ -130,6 +133,26 @@ class Life(ABC):
         if self._tasks is None:
             self._tasks = OwnedTasks(self._dispatcher.loop, lambda message: self.put(Letter(message)), self.crash)
         return self._tasks
+
+    @property
+    def watches(self) -> Watches:
+        """Whom the actor watches."""
+        if self._watches is None:
+            self._watches = Watches(self)
+        return self._watches
+
+    def add_watch(self, watch: Watch) -> None:
+        """Have the end of this actor reported; at once when it is dead."""
+        if self.ended is not None:
+            watch.report(self.ended)
+            return
+        if self._watchers is None:
+            self._watchers = Watchers()
+        self._watchers.add(watch)
+
+    def remove_watch(self, watch: Watch) -> None:
+        if self._watchers is not None:
+            self._watchers.remove(watch)
 
     @property
     def supervisor(self) -> "Children | None":
@@ -294,11 +317,15 @@ class Life(ABC):
         """Empty the mailbox of the stopped actor. A second stop that waits there is answered, not lost."""
         while (letter := self.mailbox.pop()) is not None:
             self._leave_unhandled(letter)
+        if self._watches is not None:
+            self._watches.end_all()
+        if self._watchers is not None:
+            self._watchers.report(self.ended or "stopped")
         if self.supervisor is not None:
             self.supervisor.ended(self)
         # With the collector off, a cycle of a stopped actor would stay for ever.
-        self.actor = self.ref = None
-        self._timers = self._tasks = self._recovery = None
+        self.actor = self.ref = self.group = None
+        self._timers = self._tasks = self._recovery = self._watches = self._watchers = None
 
     def _leave_unhandled(self, letter: Addressed) -> None:
         if type(letter.message) is _ActorStop:

@@ -12,6 +12,7 @@ from execactor.runtime.clock import Clock
 from execactor.runtime.future import LoopFuture
 from execactor.runtime.life import cell_under_construction, constructing
 from execactor.runtime.mailbox import DEFAULT_BULK_CAPACITY
+from execactor.runtime.ref import LoopRef
 from execactor.runtime.supervision import Supervision
 from execactor.runtime.system import ActorSystem
 from execactor.runtime.timers import Timers
@@ -116,6 +117,24 @@ class LoopActor(pykka.Actor):
         """
         self._check_own("spawn()")
         return self._cell.tasks.spawn(coro, name)
+
+    def watch(self, ref: pykka.ActorRef[Any]) -> None:
+        """Be told `Terminated(ref, reason)` once the actor has ended for good, at once when it is dead already.
+
+        On lane SYSTEM, exactly once however often it is watched, and not when it restarts. A watch outlives the
+        watcher's own restarts. Raises TypeError for an actor that is no LoopActor, ValueError for itself.
+        """
+        self._check_own("watch()")
+        if not isinstance(ref, LoopRef):
+            raise TypeError(f"only LoopActors can be watched, not {ref}")
+        if ref == self.actor_ref:
+            raise ValueError(f"{self} cannot watch itself")
+        self._cell.watches.begin(ref)
+
+    def unwatch(self, ref: pykka.ActorRef[Any]) -> bool:
+        """Watch the actor no more: not even a `Terminated` that waits is delivered. Returns whether it was watched."""
+        self._check_own("unwatch()")
+        return self._cell.watches.end(ref)
 
     def _check_own(self, what: str) -> None:
         if self._cell.actor is not self or not self.actor_ref.is_alive():

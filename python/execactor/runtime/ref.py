@@ -1,5 +1,6 @@
 """The address of a LoopActor: pykka's ActorRef, plus dead letters and no blocking on the dispatcher's own thread."""
 
+import contextlib
 import weakref
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -12,6 +13,7 @@ from execactor.runtime.recovery import Phase
 
 if TYPE_CHECKING:
     from execactor.runtime.life import Life
+    from execactor.runtime.watch import Watch
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -46,6 +48,18 @@ class LoopRef(pykka.ActorRef[A]):
     def leave(self) -> None:
         """The actor is about to be stopped: from now on a failure ends it, and so does a restart that is due later."""
         self._cell.on_dispatcher(self._cell.leave)
+
+    def add_watch(self, watch: "Watch") -> None:
+        """Have the actor's end reported. One whose loop is closed has ended."""
+        try:
+            self._cell.on_dispatcher(lambda: self._cell.add_watch(watch))
+        except pykka.ActorDeadError:
+            watch.report("stopped")
+
+    def remove_watch(self, watch: "Watch") -> None:
+        """Have the actor's end not reported any more."""
+        with contextlib.suppress(pykka.ActorDeadError):
+            self._cell.on_dispatcher(lambda: self._cell.remove_watch(watch))
 
     def tell(self, message: Any) -> None:
         """Queue a message and go on. Raises ActorDeadError, leaving a dead letter, when the actor is dead."""

@@ -22,10 +22,10 @@ class _Timer:
 
 
 class Tick(Letter, kw_only=True):
-    """A timer's message on its way through the mailbox; void once the timer is cancelled."""
+    """A message that may be void once it is reached: its timer was cancelled, or its watch was ended."""
 
     claim: Callable[[], bool]
-    """Takes the tick out of the queue; tells whether it still counts."""
+    """To be called when it leaves the queue; tells whether it still counts."""
 
 
 class Timers:
