@@ -5,9 +5,8 @@ import logging
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
 from pykka.messages import _ActorStop
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from execactor.runtime.system import ActorSystem
 
 logger = logging.getLogger(__name__)
+
+M = TypeVar("M")
 
 _READY, _STOPPED = Phase.READY, Phase.STOPPED
 _construction = threading.local()
@@ -168,15 +169,22 @@ class Life(ABC):
 
     def launch(self) -> pykka.ActorRef[Any]:
         """Make the first instance, on the calling thread, and have the dispatcher start it."""
-        with constructing(self):
-            return self.actor_class.start_in_cell(*self._args, **self._kwargs)
+        return self._constructing(self.actor_class.start_in_cell)
 
     def renew(self) -> "LoopActor":
         """Make a new instance behind the same ref."""
-        with constructing(self):
-            actor = self.actor_class(*self._args, **self._kwargs)
+        actor = self._constructing(self.actor_class)
         self.restarts += 1
         return actor
+
+    def _constructing(self, make: Callable[..., M]) -> M:
+        """Make an instance of the cell's class, on this thread, that becomes the cell's actor."""
+        outer = cell_under_construction()
+        _construction.cell = self
+        try:
+            return make(*self._args, **self._kwargs)
+        finally:
+            _construction.cell = outer
 
     def adopt(self, actor: "LoopActor") -> None:
         """Take in an instance under construction; all but the first inherit the ref."""
@@ -367,14 +375,3 @@ def cell_under_construction() -> "Cell | None":
     """The cell for which this thread is constructing an actor, if it is."""
     cell: Cell | None = getattr(_construction, "cell", None)
     return cell
-
-
-@contextmanager
-def constructing(cell: Life) -> Iterator[None]:
-    """Make the next instance of the cell's class, on this thread, the cell's actor."""
-    outer = getattr(_construction, "cell", None)
-    _construction.cell = cell
-    try:
-        yield
-    finally:
-        _construction.cell = outer

@@ -10,7 +10,7 @@ import pykka
 from execactor.runtime.cell import Cell
 from execactor.runtime.clock import Clock
 from execactor.runtime.future import LoopFuture
-from execactor.runtime.life import cell_under_construction, constructing
+from execactor.runtime.life import cell_under_construction
 from execactor.runtime.mailbox import DEFAULT_BULK_CAPACITY
 from execactor.runtime.ref import LoopRef
 from execactor.runtime.supervision import Supervision
@@ -61,17 +61,13 @@ class LoopActor(pykka.Actor):
         if cell is None or cell.actor_class is not type(self):
             cell = ActorSystem.current().unstarted_cell(type(self))
         self._cell = cell
-        with constructing(cell):
-            super().__init__()
+        super().__init__()
         cell.adopt(self)
         self.clock = cell.system.clock
         self.system = cell.system
 
-    @staticmethod
-    def _create_actor_inbox() -> Cell:
-        cell = cell_under_construction()
-        assert cell is not None
-        return cell
+    def _create_actor_inbox(self) -> Cell:  # type: ignore[override]  # pykka calls it on the instance
+        return self._cell
 
     @staticmethod
     def _create_future() -> LoopFuture[Any]:
