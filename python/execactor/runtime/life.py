@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pykka
 from pykka.messages import _ActorStop
 
-from execactor.runtime.answers import answer, answer_lost
+from execactor.runtime.answers import answer, answer_error, answer_lost
 from execactor.runtime.dead_letters import DeadLetter, Reason
 from execactor.runtime.mailbox import Addressed, Letter, Mailbox
 from execactor.runtime.recovery import Phase, Recovery, RetriedLetter
@@ -251,6 +251,8 @@ class Life(ABC):
         self.last_error = f"{type(exc).__qualname__}: {exc}"
         if self.phase is not _STOPPED:
             self._recover().begin(exc, letter or self._withdraw(), instance_ran=instance_ran)
+        elif letter is not None:
+            self.lose(letter, "failed", exc)  # its handler had aborted the actor before
 
     def set_back(self, exc: BaseException) -> None:
         """Another actor failed, and this one has to start anew with it: take it out of service until `set_going`."""
@@ -357,12 +359,22 @@ class Life(ABC):
             self.system.dead_letters.record(DeadLetter(self.name, message, reason, trace))
 
     def _withdraw(self) -> Addressed | None:
+        """Take back the message of the suspended handler. None: there is none, or its handler has just ended."""
         if self._in_flight is None:
             return None
         task, letter = self._in_flight
         self._in_flight = None
-        task.cancel()
-        return letter
+        if not task.done():
+            task.cancel()
+            return letter
+        exc = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if letter.reply_to is None:
+            return None if exc is None else letter
+        if exc is None:
+            answer(letter.reply_to, task.result())
+        else:
+            answer_error(letter.reply_to, exc)
+        return None
 
     def _stop_everything(self, exc: BaseException) -> None:
         logger.critical("%r in %s. Stopping all actors.", exc, self, exc_info=exc)

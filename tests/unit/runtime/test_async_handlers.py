@@ -254,6 +254,50 @@ async def test_but_not_when_it_was_asked_since_the_asker_is_told(system, split, 
     assert system.dead_letters.counts == {"failed": 1}
 
 
+async def fail_and_end(split: pykka.ActorRef[Any], gate: asyncio.Event, fail_now: asyncio.Event) -> None:
+    """The actor fails elsewhere in the turn in which its suspended handler comes to its end."""
+    await turns()
+    fail_now.set()
+    gate.set()
+
+
+async def test_what_a_handler_has_done_counts_though_its_actor_failed_in_the_same_turn(
+    system, split, seen, gate, fail_now
+):
+    answer = split.ask("x", block=False)
+    await fail_and_end(split, gate, fail_now)
+    assert await answer == "x"
+    assert await split.ask("next", block=False) == "next"
+    assert seen == ["x", "restarted: background", "next"]
+    assert not system.dead_letters.counts
+
+
+async def test_and_its_message_is_not_handled_again(system, split, seen, gate, fail_now):
+    split.tell(Fill(1))
+    await fail_and_end(split, gate, fail_now)
+    assert await split.ask("next", block=False) == "next"
+    assert seen == [Fill(1), "restarted: background", "next"]
+    assert not system.dead_letters.counts
+
+
+async def test_the_asker_of_one_that_failed_itself_gets_its_exception(system, split, gate, fail_now):
+    answer = split.ask(ValueError("own"), block=False)
+    await fail_and_end(split, gate, fail_now)
+    with pytest.raises(ValueError, match="own"):
+        await answer
+    assert not system.dead_letters.counts
+
+
+async def test_an_abort_right_after_its_end_leaves_the_answer(system, ref, gate):
+    answer = ref.ask("x", block=False)
+    await turns()
+    gate.set()
+    await turns(1)
+    ref.abort()
+    assert await answer == "x"
+    assert not system.dead_letters.counts
+
+
 @pytest.mark.parametrize("hook", ["on_start", "on_stop", "on_failure", "on_restart"])
 def test_an_async_hook_is_refused_when_the_class_is_made(hook):
     async def asynchronous(self: Any, *args: Any) -> None: ...

@@ -83,6 +83,19 @@ def test_messages_behind_a_stop_and_all_bulk_messages_are_left_over(system, ref)
         answer.get()
 
 
+def test_a_message_whose_handler_aborts_its_own_actor_and_then_raises_is_failed(system):
+    class Suicidal(LoopActor):
+        def on_receive(self, message: Any) -> Any:
+            self.actor_ref.abort()
+            raise ValueError(message)
+
+    ref = system.start(Suicidal)
+    ref.tell("told")
+    system.dispatcher.flush()
+    assert reasons(system) == [("told", "failed")]
+    assert "ValueError: told" in system.dead_letters[0].traceback
+
+
 def test_a_stop_waits_for_more_urgent_work_that_comes_after_it(system):
     seen = []
 
