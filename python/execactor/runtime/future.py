@@ -46,19 +46,16 @@ class LoopFuture(pykka.Future[T]):
     On any other thread: `get(timeout=...)` as with pykka; awaiting on another event loop works too.
     """
 
-    __slots__ = ("_failure", "_sources", "_value", "_waiters")
+    __slots__ = ("_failure", "_sources", "_value", "_waiters", "is_settled")
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_settled = False
+        """Whether a value, an exception or a get-hook is there."""
         self._value: Any = _PENDING
         self._failure: tuple[BaseException, TracebackType | None] | None = None
         self._waiters: list[Callable[[], object]] | None = None
         self._sources: tuple[pykka.Future[Any], ...] = ()
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether a value, an exception or a get-hook is there."""
-        return self._value is not _PENDING or self._failure is not None or self._get_hook is not None
 
     def get(self, *, timeout: float | None = None) -> T:
         """Wait for the value, at most `timeout` seconds.
@@ -84,6 +81,7 @@ class LoopFuture(pykka.Future[T]):
             if self.is_settled:
                 raise queue.Full
             self._value = value
+            self.is_settled = True
             waiters, self._waiters = self._waiters, None
         if waiters is not None:
             _call_each(waiters)
@@ -98,6 +96,7 @@ class LoopFuture(pykka.Future[T]):
             if self.is_settled:
                 raise queue.Full
             self._failure = exc, traceback
+            self.is_settled = True
             waiters, self._waiters = self._waiters, None
         if waiters is not None:
             _call_each(waiters)
@@ -108,6 +107,7 @@ class LoopFuture(pykka.Future[T]):
             if self._value is not _PENDING or self._failure is not None:
                 raise queue.Full
             super().set_get_hook(func)
+            self.is_settled = True
             waiters, self._waiters = self._waiters, None
         if waiters is not None:
             _call_each(waiters)
@@ -125,27 +125,27 @@ class LoopFuture(pykka.Future[T]):
         return derived_future(lambda timeout: functools.reduce(func, self.get(timeout=timeout), *args), self)
 
     def __await__(self) -> Generator[Any, None, T]:
-        return self._settled().__await__()
+        if not self.is_settled:
+            loop = asyncio.get_running_loop()
+            waiter: asyncio.Future[None] = loop.create_future()
+            self._when_settled(functools.partial(_release, loop, waiter))
+            yield from waiter
+        if self._get_hook is not None:
+            return (yield from self._from_hook().__await__())
+        try:
+            return self.get()
+        finally:
+            del self  # as in get()
 
     __iter__ = __await__
 
-    async def _settled(self) -> T:
-        loop = asyncio.get_running_loop()
-        if not self.is_settled:
-            waiter: asyncio.Future[None] = loop.create_future()
-            self._when_settled(functools.partial(_release, loop, waiter))
-            await waiter
-        if self._get_hook is None:
-            try:
-                return self.get()
-            finally:
-                del self  # as in get()
+    async def _from_hook(self) -> T:
         for source in self._sources:
             await _outcome_known(source)
         if self._sources:
             return self.get()
         # A foreign hook may block, so it waits on a thread of its own.
-        return await loop.run_in_executor(None, self.get)
+        return await asyncio.get_running_loop().run_in_executor(None, self.get)
 
     def _block(self, timeout: float | None) -> None:
         settled = threading.Event()
