@@ -102,7 +102,8 @@ def assemble(
         limits=config.limits(),
         max_decision_age_ms=config.decisions.max_age_s * 1_000,
         reconcile_interval_ns=config.reconcile_interval_ns,
-        position_interval_ns=config.reconcile.position_interval_s * SECOND,
+        position_poll_ns=config.reconcile.position_poll_ms * MS,
+        order_poll_ns=config.reconcile.order_poll_s * SECOND,
         orphan_stop_fraction=config.protection.orphan_stop_fraction,
         halt_marker=config.data_path / HALT_MARKER,
     )

@@ -82,11 +82,13 @@ class ProtectionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class ReconcileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[reconcile]: how often our view is compared with the venue's, besides after each surprise.
 
-    position_interval_s: the same while a position is open, so that a stop that vanished without an event is noticed.
+    position_poll_ms: between questions for the account's positions while anything of ours lives, so that a fill that no
+    event told is noticed. order_poll_s: between looks at the open orders then, so that a stop that vanished is noticed.
     """
 
     interval_s: int = 300
-    position_interval_s: int = 5
+    position_poll_ms: int = 1_000
+    order_poll_s: int = 10
 
 
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -287,7 +289,8 @@ def _check_numbers(config: Config) -> None:
         "protection.stop_deadline_ms": config.protection.stop_deadline_ms,
         "protection.verify_ms": config.protection.verify_ms,
         "reconcile.interval_s": config.reconcile.interval_s,
-        "reconcile.position_interval_s": config.reconcile.position_interval_s,
+        "reconcile.position_poll_ms": config.reconcile.position_poll_ms,
+        "reconcile.order_poll_s": config.reconcile.order_poll_s,
         "log.max_bytes": config.log.max_bytes,
     }
     for key, value in positive.items():

@@ -110,7 +110,8 @@ async def test_positions_orders_of_both_kinds_and_the_wallet() -> None:
     before_ns = bench.clock.monotonic_ns()
     seen = await snapshot(bench)
     assert [(each.symbol, each.quantity, each.entry_price) for each in seen.positions] == [
-        ("ADAUSDT", Decimal(-30), Decimal("0.385"))
+        ("ADAUSDT", Decimal(-30), Decimal("0.385")),
+        ("BTCUSDT", Decimal(0), Decimal("0.385")),
     ]
     assert [(each.client_id, each.filled) for each in seen.open_orders] == [("capi_entry_k1", Decimal("0.004"))]
     (stop,) = seen.conditional_orders

@@ -146,6 +146,7 @@ class AccountActor(LoopActor):
         return None
 
     def _begin(self, halted: str) -> None:
+        self.context.stream_since_ms = self.context.venue_ms
         mode = engine_state.begun(self.mode)
         if halted:
             mode = engine_state.stopped(mode, EngineState.HALTED, halted)
@@ -158,10 +159,12 @@ class AccountActor(LoopActor):
             self._drive_kill(KillOrdered(marker.read_text(encoding="utf-8").strip() or "offline kill"))
 
     def _compare(self, reason: str) -> None:
-        self.context.reconciler.tell(RequestReconcile(reason=reason))
+        if not self.context.closing:
+            self.context.reconciler.tell(RequestReconcile(reason=reason))
 
     def _on_stream(self, message: StreamChanged) -> None:
         self.context.stream_up = message.continuous
+        self.context.stream_since_ms = self.context.venue_ms
         if not message.continuous:
             text = f"private stream lost: {message.reason}; no entries until it is back and compared"
             self.context.alert.tell(Alert(level=AlertLevel.ERROR, code="STREAM_LOST", text=text))

@@ -47,7 +47,8 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     max_decision_age_ms: int = 600_000
     reconcile_interval_ns: int = 300_000_000_000
-    position_interval_ns: int = 5_000_000_000
+    position_poll_ns: int = 1_000_000_000
+    order_poll_ns: int = 10_000_000_000
     orphan_stop_fraction: Decimal = Decimal("0.01")
     halt_marker: Path | None = None
 
@@ -80,8 +81,10 @@ class Context:
     """One per engine. The refs are filled in by the engine before any message flows.
 
     engine_state, epoch and stream_up are AccountActor's, acting and waiting PositionActors', kept here for actors that
-    restart: symbols whose orders were compared once (exposed: those with a position; last_trade_ms: the
+    restart: symbols whose orders were compared once (busy: those with a plan or a position; last_trade_ms: the
     venue's time of the last execution that we know of), and decisions that wait until risk may be taken.
+    stream_since_ms: the venue's time since which the private stream stands. marked_ns: monotonic time of the market
+    stream's last mark price, by symbol.
     closing: the engine stops; what still
     comes from the venue is for the next start.
     """
@@ -108,8 +111,10 @@ class Context:
         self.engine_state = EngineState.STARTING
         self.epoch = recovered.epoch
         self.stream_up = True
+        self.stream_since_ms = 0
         self.acting: set[str] = set()
-        self.exposed: set[str] = set()
+        self.busy: set[str] = set()
+        self.marked_ns: dict[str, int] = {}
         self.last_trade_ms = {name: history.last_trade_ms for name, history in recovered.symbols.items()}
         self.waiting: dict[str, DecisionReceived] = {}
         self.closing = False
@@ -127,6 +132,11 @@ class Context:
         }
         self.positions: dict[str, Ref] = {}
         self.orders: dict[str, Ref] = {}
+
+    @property
+    def venue_ms(self) -> int:
+        """The venue's time now, as far as its clock is known."""
+        return self.clock.now_ns() // 1_000_000 + int(self.venue.clock_offset_ms())
 
     @property
     def durable(self) -> bool:

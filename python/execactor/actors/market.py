@@ -84,6 +84,7 @@ class MarketBooks:
         """Tell the mark price to those who act on it."""
         actor = self._context.positions.get(mark.symbol)
         if actor is not None and not self._context.closing:
+            self._context.marked_ns[mark.symbol] = self._context.clock.monotonic_ns()
             update = MarkUpdate(symbol=mark.symbol, price=mark.price, low=mark.price, high=mark.price)
             actor.tell(update)
             self._context.risk.tell(update)

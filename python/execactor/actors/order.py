@@ -7,6 +7,7 @@ from execactor.actors.doubts import AskNow, ref_of
 from execactor.actors.order_keeper import OrderKeeper, Sweep
 from execactor.actors.position import Describe
 from execactor.actors.strangers import JudgeStrangers, Report
+from execactor.actors.unheard import JudgeUnheard
 from execactor.actors.venue_gateway import (
     Cancel,
     CancelOutcome,
@@ -62,7 +63,8 @@ class OrderActor(OrderKeeper):
         for client_id, execution in self.context.executions_of(self.symbol):
             if client_id in self.table.orders:
                 self._tell(self.table.orders[client_id], execution)
-        self.context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: the order actor restarted: {cause}"))
+        reason = f"{self.symbol}: the order actor restarted: {cause}"
+        self.context.reconciler.tell(RequestReconcile(symbol=self.symbol, reason=reason))
 
     def on_receive(self, message: Any) -> Any:
         """One message, one step of an order."""
@@ -81,7 +83,10 @@ class OrderActor(OrderKeeper):
                 self._on_query_outcome(message)
             case EvidenceGathered():
                 self._on_evidence(message)
-            case OrderReport() | ConditionalReport() | ExecutionReport():
+            case OrderReport() | ConditionalReport():
+                self._on_report(message)
+            case ExecutionReport(execution=execution):
+                self.unheard.heard(execution)
                 self._on_report(message)
             case AskNow(client_id):
                 self._ask_again(client_id)
@@ -89,6 +94,8 @@ class OrderActor(OrderKeeper):
                 self._compare(message)
             case PositionAdopted(update_time_ms=time_ms) | PositionCorrected(update_time_ms=time_ms):
                 self.strangers.position_taken_over(time_ms)
+            case JudgeUnheard():
+                self.unheard.judge()
             case JudgeStrangers():
                 self._judge_strangers()
             case Sweep():
@@ -282,6 +289,7 @@ class OrderActor(OrderKeeper):
     def _compare_trades(self, trades: tuple[Execution, ...]) -> list[tuple[str, str]]:
         compared = self._book_trades(trades)
         for execution in self.strangers.unknown(compared.unattributed):
+            self.unheard.expect(execution)
             # It may be of a conditional order whose child we are only about to learn of.
             self.strangers.take(ExecutionReport(execution=execution, filled=execution.quantity), self.table)
         return [(str(FindingKind.MISSED_EXECUTION), execution.trade_id) for _, execution in compared.missed]
@@ -315,6 +323,7 @@ class OrderActor(OrderKeeper):
         self.context.gateway.tell(Cancel(order=stray_ref))
 
     def _book_missed(self, execution: Execution) -> None:
+        self.unheard.expect(execution)
         report = ExecutionReport(execution=execution, filled=execution.quantity)
         change = self.table.execute(report, now_ns=self.clock.monotonic_ns())
         if change is not None and change.execution is not None:

@@ -5,6 +5,7 @@ import msgspec
 from execactor.actors.context import PERSISTENT, Context
 from execactor.actors.doubts import Doubts
 from execactor.actors.strangers import Strangers
+from execactor.actors.unheard import Unheard
 from execactor.domain.fill import Execution
 from execactor.domain.messages import (
     Alert,
@@ -42,6 +43,7 @@ class OrderKeeper(LoopActor):
         self.cancelled_ns: dict[str, int] = {}
         self.doubts = Doubts(context, symbol, lambda: self.timers)
         self.strangers = Strangers(context, symbol, lambda: self.timers)
+        self.unheard = Unheard(context, lambda: self.timers)
         self.last_execution_ns = 0
         self.last_trade_ms = 0
 
@@ -69,7 +71,7 @@ class OrderKeeper(LoopActor):
         self._tell(order, execution)
         if change.late:
             reason = f"{self.symbol}: {order.client_id} traded after its end ({order.state})"
-            self.context.reconciler.tell(RequestReconcile(reason=reason))
+            self.context.reconciler.tell(RequestReconcile(symbol=self.symbol, reason=reason))
 
     def _on_execution(self, order: Order, execution: Execution) -> None:
         now_ns = self.clock.monotonic_ns()

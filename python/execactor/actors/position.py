@@ -103,7 +103,7 @@ class PositionActor(LoopActor):
         self._feed(EngineStateChanged(state=state, epoch=context.epoch, reason=reason))
         if state is EngineState.HALTED:
             self._feed(Flatten(reason=reason))
-        context.reconciler.tell(RequestReconcile(reason=f"{self.symbol}: {reason}"))
+        context.reconciler.tell(RequestReconcile(symbol=self.symbol, reason=f"{self.symbol}: {reason}"))
 
     def on_receive(self, message: Any) -> Any:
         """Feed the machine; decisions and signals are sized first."""
@@ -156,7 +156,8 @@ class PositionActor(LoopActor):
         now_ns = self.clock.monotonic_ns()
         advance = step if self.active else observe
         self.state, effects = advance(self.state, event, now_ns)
-        (self.context.exposed.discard if self.state.position.flat else self.context.exposed.add)(self.symbol)
+        busy = self.state.plan is not None or not self.state.position.flat
+        (self.context.busy.add if busy else self.context.busy.discard)(self.symbol)
         for effect in effects:
             self._carry_out(effect)
         if self.active:

@@ -2,11 +2,13 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from execactor.actors.context import PERSISTENT, Context
+from execactor.actors.polls import PollPositions, PositionPoll, PositionsCame, tell_mark
 from execactor.actors.risk import WalletKnown
 from execactor.domain.account import VenueSnapshot
 from execactor.domain.errors import VenueFatal
@@ -14,12 +16,12 @@ from execactor.domain.messages import (
     Alert,
     AlertLevel,
     EnterSafeMode,
-    MarkUpdate,
     ReconcileEnded,
     RequestReconcile,
     SnapshotArrived,
     SymbolReconciled,
 )
+from execactor.reconcile.cadence import slowdown
 from execactor.reconcile.findings import FindingKind
 from execactor.runtime import LoopActor
 from execactor.store.records import Reconciled
@@ -32,11 +34,13 @@ ROUND_DEADLINE_NS = 5_000_000_000
 FIRST_RETRY_NS = 250_000_000
 LONGEST_RETRY_NS = 5_000_000_000
 ROUNDS = 10
-WATCH = "positions are open"
+WATCH = "orders are watched"
+FEW_SYMBOLS = 20
+TRADED_LATELY_MS = 86_400_000
 
 
-class WatchPositions(msgspec.Struct, frozen=True):
-    """Time to see whether the stops of open positions are still there: a venue may drop one without an event."""
+class WatchOrders(msgspec.Struct, frozen=True):
+    """Time to see whether our orders are still there: a venue may drop a stop without an event."""
 
 
 class StartRound(msgspec.Struct, frozen=True):
@@ -83,12 +87,16 @@ class ReconcilerActor(LoopActor):
         self.rounds = 0
         self.failures = 0
         self.started_ns = 0
+        self.asked_for: set[str] = set()
+        self.symbols_asked_for: set[str] = set()
+        self.poll = PositionPoll(context, lambda: self.timers, self.pipe_to_self)
 
     def on_start(self) -> None:
         """Compare periodically."""
         settings = self.context.settings
         self.timers.every("periodic", settings.reconcile_interval_ns, StartRound("periodic"))
-        self.timers.every("positions", settings.position_interval_ns, WatchPositions())
+        self._watch_later()
+        self.poll.start()
 
     def on_restart(self, cause: BaseException) -> None:
         """Begin the comparison anew that the failed instance did not end."""
@@ -98,10 +106,17 @@ class ReconcilerActor(LoopActor):
     def on_receive(self, message: Any) -> Any:
         """Drive one comparison at a time."""
         match message:
-            case RequestReconcile(reason=reason) | StartRound(reason=reason):
+            case RequestReconcile(reason=reason, symbol=symbol):
+                self.symbols_asked_for |= {symbol} if symbol else set()
                 self._request(reason)
-            case WatchPositions():
-                self._watch_positions()
+            case StartRound(reason=reason):
+                self._request(reason)
+            case PollPositions():
+                self.poll.ask()
+            case PositionsCame(positions):
+                self.poll.came(positions)
+            case WatchOrders():
+                self._watch_orders()
             case SnapshotCame(snapshot=snapshot):
                 self._spread(snapshot)
             case SnapshotFailed(reason=reason, fatal=fatal):
@@ -118,12 +133,15 @@ class ReconcilerActor(LoopActor):
                 self.waiting.clear()
                 self._end_round()
 
-    def _watch_positions(self) -> None:
-        """Compare while positions are open; less often where many are, because a snapshot's weight grows with them."""
-        exposed = len(self.context.exposed)
-        pause_ns = self.context.settings.position_interval_ns * max(1, exposed // 5)
-        if exposed and not self.running and self.clock.monotonic_ns() - self.started_ns >= pause_ns:
+    def _watch_orders(self) -> None:
+        """Compare while anything of ours lives; less often while the venue's request budget is short."""
+        self._watch_later()
+        if self.context.busy and not self.running:
             self._request(WATCH)
+
+    def _watch_later(self) -> None:
+        pause_ns = self.context.settings.order_poll_ns * slowdown(self.context.venue.load())
+        self.timers.once("orders", pause_ns, WatchOrders())
 
     def _request(self, reason: str) -> None:
         if self.running:
@@ -132,6 +150,7 @@ class ReconcilerActor(LoopActor):
         logger.log(logging.DEBUG if reason == WATCH else logging.INFO, "reconciling: %s", reason)
         self.running, self.reason = True, reason
         self.rounds, self.findings = 0, []
+        self.asked_for, self.symbols_asked_for = self.symbols_asked_for, set()
         self.started_ns = self.clock.monotonic_ns()
         self._ask()
 
@@ -145,16 +164,27 @@ class ReconcilerActor(LoopActor):
         )
 
     def _trades_since(self) -> dict[str, int]:
-        """Where to look for missed executions: from the last one that we know of, or from the journal's beginning."""
-        since: dict[str, int] = {}
-        symbols = self.context.exposed if self.reason == WATCH else self.context.settings.symbols
-        for symbol in symbols:
-            known_ms = self.context.last_trade_ms.get(symbol, 0)
-            since[symbol] = max(known_ms - LOOK_BACK_MS, self.context.journal.created_ms)
-        return since
+        """Where to look for missed executions: from the last one that we know of, or from the journal's beginning.
+
+        Each symbol is a question of its own to the venue. A watch asks for none until it finds something; where symbols
+        are many, those are asked for in which we trade, traded lately, or which somebody asked about.
+        """
+        context = self.context
+        symbols: Iterable[str] = context.settings.symbols
+        if self.reason == WATCH:
+            symbols = context.busy if self.rounds > 1 else ()
+        elif len(context.settings.symbols) > FEW_SYMBOLS:
+            lately_ms = self.clock.now_ns() // 1_000_000 - TRADED_LATELY_MS
+            traded = {symbol for symbol, time_ms in context.last_trade_ms.items() if time_ms > lately_ms}
+            symbols = (context.busy | traded | self.asked_for) & set(context.settings.symbols)
+        return {
+            symbol: max(context.last_trade_ms.get(symbol, 0) - LOOK_BACK_MS, context.journal.created_ms)
+            for symbol in symbols
+        }
 
     def _retry(self, reason: str) -> None:
         self.failures += 1
+        self.symbols_asked_for |= self.asked_for
         delay_ns = min(FIRST_RETRY_NS << min(self.failures - 1, 5), LONGEST_RETRY_NS)
         logger.warning("the venue's snapshot could not be fetched: %s; again in %d ms", reason, delay_ns // 1_000_000)
         if self.failures == ROUNDS:
@@ -171,11 +201,8 @@ class ReconcilerActor(LoopActor):
         self.unsettled = []
         self._look_at_strangers(snapshot)
         for position in snapshot.positions:
-            if position.symbol in context.positions and position.mark_price > 0:
-                price = position.mark_price
-                mark = MarkUpdate(symbol=position.symbol, price=price, low=price, high=price)
-                context.positions[position.symbol].tell(mark)
-                context.risk.tell(mark)
+            if position.symbol in context.positions:
+                tell_mark(context, position)
         for symbol, actor in context.orders.items():
             actor.tell(SnapshotArrived(snapshot=snapshot.of(symbol)))
         self.timers.once("overdue", ROUND_DEADLINE_NS, RoundOverdue())

@@ -78,7 +78,8 @@ class Strangers:
             else:
                 self._judge(report, table)
         if self._held:
-            self._timers().once("strangers", GRACE_NS, JudgeStrangers())
+            oldest_ns = min(came_ns for came_ns, _ in self._held)
+            self._timers().once("strangers", oldest_ns + grace_ns - now_ns, JudgeStrangers())
         return ours
 
     def unknown(self, executions: Iterable[Execution]) -> list[Execution]:
@@ -90,7 +91,7 @@ class Strangers:
         context = self._context
         if parse(context.settings.prefix, report.client_id) is not None:
             reason = f"{self._symbol}: {report.client_id} has our prefix and is not in our journal"
-            context.reconciler.tell(RequestReconcile(reason=reason))
+            context.reconciler.tell(RequestReconcile(symbol=self._symbol, reason=reason))
             return
         text = f"order {report.client_id or report.venue_id} of {self._symbol} is not ours"
         context.alert.tell(Alert(level=AlertLevel.CRITICAL, code="FOREIGN_ORDER", text=text, symbol=self._symbol))

@@ -64,6 +64,12 @@ class GatherEvidence(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
 
 
+class RenewStream(msgspec.Struct, frozen=True, kw_only=True):
+    """Anyone -> gateway: the private stream did not tell what it should have; open it anew."""
+
+    reason: str
+
+
 class SubmitOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """sent_ns: monotonic time at which the bytes had been handed to the socket (or the order was refused)."""
 
@@ -129,6 +135,8 @@ class VenueGateway(LoopActor):
                 self._query(order)
             case GatherEvidence():
                 self._gather(message)
+            case RenewStream(reason=reason):
+                self.context.venue.renew_private_stream(reason)
             case QueryOutcome() | EvidenceGathered():
                 self.context.orders[message.symbol].tell(message)
 

@@ -285,11 +285,12 @@ class VenuePositionSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestReconcile(msgspec.Struct, frozen=True, kw_only=True):
-    """Anyone -> ReconcilerActor: compare with the venue now."""
+    """Anyone -> ReconcilerActor: compare with the venue now. symbol: whose trades are in question; empty: no one's."""
 
     lane: ClassVar[int] = VENUE
 
     reason: str
+    symbol: str = ""
 
 
 class SnapshotArrived(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ NAMES = frozenset(
         "algo_ack_lost",
         "algo_stuck_triggering",
         "duplicate_event",
+        "drop_event",
         "drop_depth",
         "user_stream_disconnect",
         "listen_key_expired",

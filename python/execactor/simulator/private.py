@@ -145,6 +145,8 @@ class PrivateStreams:
 
     def _deliver(self, event: Event) -> None:
         facts = _facts(event)
+        if self._faults.draw("drop_event", **facts) is not None:
+            return
         for session in [session for session in self._sessions if session.wants(event)]:
             if event["e"] == "ORDER_TRADE_UPDATE":
                 self._kill.reached("order_event.before", facts["client_id"])

@@ -66,7 +66,11 @@ def _settle(state: TradeState, unsettled: list[Order], now_ns: int) -> tuple[Tra
         return state, []
     names = ", ".join(order.client_id for order in unsettled)
     state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, key: now_ns})
-    return state, [RequestReconcile(reason=f"{state.symbol}: the venue reported fills that we have not seen: {names}")]
+    return state, [
+        RequestReconcile(
+            symbol=state.symbol, reason=f"{state.symbol}: the venue reported fills that we have not seen: {names}"
+        )
+    ]
 
 
 def _close_books(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:

@@ -24,7 +24,11 @@ def leave(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     state, effect = asking(state, _next_exit(state, exits, now_ns), now_ns)
     effects.append(effect)
     if exits and exits[-1].cause in (RejectCause.REDUCE_ONLY, RejectCause.NO_POSITION):
-        effects.append(RequestReconcile(reason=f"{state.symbol}: an exit was refused, the position may be gone"))
+        effects.append(
+            RequestReconcile(
+                symbol=state.symbol, reason=f"{state.symbol}: an exit was refused, the position may be gone"
+            )
+        )
     return state, effects
 
 

@@ -119,6 +119,10 @@ def next_wake_ns(state: TradeState, now_ns: int) -> int | None:
     filling = any(not order.settled for order in state.of(Role.ENTRY))
     if not state.position.flat and not state.exit_reason and filling and pause_ends_ns > now_ns:
         wake = min(wake, pause_ends_ns)
+    if not explained:
+        asked_ns = state.asked_ns.get("missed")
+        again_ns = 0 if asked_ns is None else asked_ns + state.policy.repeat_ns
+        wake = min(wake, max(state.venue_quantity_ns + state.policy.missed_fill_ns, again_ns))
     if state.exposed_since_ns or state.exit_reason or _backing_off(state):
         wake = min(wake, now_ns + state.policy.backoff_ns)
     return max(wake, now_ns + 1)
@@ -157,7 +161,8 @@ def _fold(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, lis
         case PositionCorrected():
             return _on_correction(state, event, now_ns)
         case VenuePositionSeen(quantity=quantity):
-            return msgspec.structs.replace(state, venue_quantity=quantity, venue_quantity_ns=now_ns), []
+            since_ns = state.venue_quantity_ns if quantity == state.venue_quantity else now_ns
+            return msgspec.structs.replace(state, venue_quantity=quantity, venue_quantity_ns=since_ns), []
 
 
 def _on_engine_state(state: TradeState, event: EngineStateChanged) -> tuple[TradeState, list[Effect]]:
@@ -199,7 +204,7 @@ def _on_order(state: TradeState, event: OrderUpdate, now_ns: int) -> tuple[Trade
         state = _book(state, event.execution, order.intent.role, now_ns)
         if not ours:
             late = f"{state.symbol}: {order.client_id} of an earlier trade was executed"
-            effects.append(RequestReconcile(reason=late))
+            effects.append(RequestReconcile(symbol=state.symbol, reason=late))
     if newly_refused:
         state, more = on_stop_refused(state, order, now_ns)
         effects += more
@@ -321,7 +326,7 @@ def _on_stray(state: TradeState, execution: Execution, now_ns: int) -> tuple[Tra
     state = _book(state, execution, None, now_ns)
     text = f"{execution.side} {execution.quantity} at {execution.price} by an order that is not ours"
     alert = Alert(level=AlertLevel.CRITICAL, code="STRAY_EXECUTION", text=text, symbol=state.symbol)
-    return state, [alert, RequestReconcile(reason=f"{state.symbol}: {text}")]
+    return state, [alert, RequestReconcile(symbol=state.symbol, reason=f"{state.symbol}: {text}")]
 
 
 def _on_adoption(state: TradeState, event: PositionAdopted, now_ns: int) -> tuple[TradeState, list[Effect]]:

@@ -187,9 +187,13 @@ def on_stop_refused(state: TradeState, order: Order, now_ns: int) -> tuple[Trade
         return state, []
     if order.cause is RejectCause.STOP_EXISTS:
         state = msgspec.structs.replace(state, stop_evidence_ns=now_ns)
-        return state, [RequestReconcile(reason=f"{state.symbol}: the venue says that a stop exists already")]
+        return state, [
+            RequestReconcile(symbol=state.symbol, reason=f"{state.symbol}: the venue says that a stop exists already")
+        ]
     if order.cause is RejectCause.NO_POSITION:
-        return state, [RequestReconcile(reason=f"{state.symbol}: the venue says that there is no position")]
+        return state, [
+            RequestReconcile(symbol=state.symbol, reason=f"{state.symbol}: the venue says that there is no position")
+        ]
     return state, []
 
 

@@ -41,7 +41,11 @@ def missed_fill(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect
         return state, []
     state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, "missed": now_ns})
     mine = state.position.quantity
-    return state, [RequestReconcile(reason=f"{state.symbol}: the venue states {stated}, our fills make {mine}")]
+    return state, [
+        RequestReconcile(
+            symbol=state.symbol, reason=f"{state.symbol}: the venue states {stated}, our fills make {mine}"
+        )
+    ]
 
 
 def unplanned(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
@@ -57,4 +61,8 @@ def unplanned(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]
     if not due(state.asked_ns.get("unplanned"), now_ns, state.policy.repeat_ns):
         return state, []
     state = msgspec.structs.replace(state, asked_ns={**state.asked_ns, "unplanned": now_ns})
-    return state, [RequestReconcile(reason=f"{state.symbol}: a position of {state.position.quantity} has no plan")]
+    return state, [
+        RequestReconcile(
+            symbol=state.symbol, reason=f"{state.symbol}: a position of {state.position.quantity} has no plan"
+        )
+    ]

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from execactor.domain.account import VenueSnapshot
+from execactor.domain.account import VenuePosition, VenueSnapshot
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
 from execactor.domain.order import OrderIntent
@@ -116,6 +116,12 @@ class Venue(Protocol):
     async def snapshot(self, symbols: Sequence[str], trades_since_ms: Mapping[str, int]) -> VenueSnapshot:
         """Positions, open orders of both kinds, wallet, and the trades of the symbols named in trades_since_ms."""
 
+    async def positions(self) -> Sequence[VenuePosition]:
+        """The account's positions alone: the cheapest question whose answer shows a fill.
+
+        A symbol may be listed with quantity 0; one that is not listed has none. Raises RetryLater or VenueFatal.
+        """
+
     async def recent_trades(self, symbol: str, since_ms: int) -> Sequence[Execution]:
         """Executions of the account in `symbol` since a venue time, oldest first."""
 
@@ -130,6 +136,15 @@ class Venue(Protocol):
 
     async def query(self, order: OrderRef) -> QueryResult:
         """What the venue knows of one order."""
+
+    def renew_private_stream(self, reason: str) -> None:
+        """Give the private stream up and open it anew, because it did not tell what it should have.
+
+        PrivateStreamLost and PrivateStreamRestored follow as events.
+        """
+
+    def load(self) -> float:
+        """The share of the venue's request budget that is used now, from 0 to 1."""
 
     def clock_offset_ms(self) -> float:
         """Venue clock minus ours, milliseconds."""

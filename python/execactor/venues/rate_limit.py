@@ -113,6 +113,15 @@ class RateLimiter:
                 longest = max(longest, window.delay_ns(cost.weight, now_ns, urgent=urgent))
         return longest
 
+    def load(self, kind: Kind) -> float:
+        """The share of this kind's tightest limit that is spent, from 0; 1 while everything is stopped."""
+        now_ns = self._clock.monotonic_ns()
+        if self._stopped_until_ns > now_ns:
+            return 1.0
+        for window in self._windows[kind]:
+            window.forget(now_ns)
+        return max((window.used / window.limit.most for window in self._windows[kind]), default=0.0)
+
     def stopped_ns(self) -> int:
         """How long the venue's order to stop still holds; 0 when there is none."""
         return max(0, self._stopped_until_ns - self._clock.monotonic_ns())

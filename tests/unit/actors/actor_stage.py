@@ -46,6 +46,7 @@ class PlayedVenue:
     def __init__(self) -> None:
         self.asked: dict[str, list[tuple[Any, asyncio.Future[Any]]]] = {}
         self.guards: list[Guard] = []
+        self.used = 0.0
 
     def submit(self, intent: OrderIntent, guard: Guard) -> "asyncio.Future[SubmitResult]":
         self.guards.append(guard)
@@ -59,6 +60,15 @@ class PlayedVenue:
 
     async def snapshot(self, symbols: Sequence[str], trades_since_ms: Mapping[str, int]) -> VenueSnapshot:
         return await self._ask("snapshot", dict(trades_since_ms))
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        return await self._ask("positions", None)
+
+    def renew_private_stream(self, reason: str) -> None:
+        self._ask("renew", reason)
+
+    def load(self) -> float:
+        return self.used
 
     async def depth_snapshot(self, symbol: str) -> bytes:
         return await self._ask("depth", symbol)

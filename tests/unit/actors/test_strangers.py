@@ -66,6 +66,15 @@ async def test_while_a_stop_of_ours_could_have_made_it_a_stranger_waits_a_second
     assert len(stage.told("position", StrayExecution)) == 1
 
 
+async def test_a_stranger_that_came_a_little_later_waits_no_second_longer(stage: Stage, desk: Desk) -> None:
+    await stop_working(desk)
+    await stage.tell(desk.ref, foreign())
+    await stage.after(10 * MS)
+    await stage.tell(desk.ref, trade())
+    await stage.after(SECOND)
+    assert len(stage.told("position", StrayExecution)) == 1
+
+
 async def test_more_strangers_do_not_put_off_the_judgement_of_the_first(stage: Stage, desk: Desk) -> None:
     await stop_working(desk)
     for number in range(1, 5):

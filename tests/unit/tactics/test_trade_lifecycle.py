@@ -468,7 +468,8 @@ def test_a_fill_after_a_statement_that_was_explained_makes_it_outdated() -> None
 def test_a_statement_of_a_position_is_looked_into_without_any_trade_of_ours() -> None:
     desk = Desk()
     desk.feed(VenuePositionSeen(quantity=dec("0.02")))
-    assert reconciles(desk.wait(1_500)) == ["BTCUSDT: the venue states 0.02, our fills make 0"]
+    assert reconciles(desk.wait(499)) == []
+    assert reconciles(desk.wait(1)) == ["BTCUSDT: the venue states 0.02, our fills make 0"]
 
 
 # Before the first comparison, and time.

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from execactor.domain.account import VenueSnapshot
+from execactor.domain.account import VenuePosition, VenueSnapshot
 from execactor.domain.errors import ConfigurationError, RetryLater, VenueFatal
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
@@ -135,6 +135,10 @@ class BinanceUsdm:
         """See Venue.snapshot. With more than 10 symbols, or none, the orders of every symbol are listed."""
         return await self._reader.snapshot(symbols, trades_since_ms)
 
+    async def positions(self) -> Sequence[VenuePosition]:
+        """See Venue.positions; weight 5, whatever the number of symbols."""
+        return await self._reader.positions()
+
     async def recent_trades(self, symbol: str, since_ms: int) -> Sequence[Execution]:
         """See Venue.recent_trades; the venue keeps three months."""
         return await self._reader.trades(symbol, since_ms)
@@ -172,6 +176,15 @@ class BinanceUsdm:
             return Unknown(reason=str(refusal))
         except (RetryLater, VenueFatal, Unreadable) as error:
             return Unknown(reason=str(error))
+
+    def renew_private_stream(self, reason: str) -> None:
+        """See Venue.renew_private_stream."""
+        if self._user_stream is not None:
+            self._user_stream.renew(reason)
+
+    def load(self) -> float:
+        """See Venue.load: request weight, counted here and corrected by the venue's headers."""
+        return self._limiter.load("weight")
 
     def clock_offset_ms(self) -> float:
         """See Venue.clock_offset_ms."""

@@ -83,20 +83,24 @@ def executions(body: bytes) -> list[Execution]:
 
 
 def positions(body: bytes) -> tuple[VenuePosition, ...]:
-    """The open positions; empty ones are left out. Raises Unreadable for a position of hedge mode."""
-    listed = [each for each in parse(_POSITIONS, body) if finite(each.positionAmt) != 0]
-    hedged = [each.symbol for each in listed if each.positionSide != "BOTH"]
+    """The positions, and symbols without one whose orders rest: their time tells that nothing is open since then.
+
+    Raises Unreadable for a position of hedge mode.
+    """
+    listed = parse(_POSITIONS, body)
+    hedged = [each.symbol for each in listed if each.positionSide != "BOTH" and finite(each.positionAmt) != 0]
     if hedged:
         raise Unreadable(f"positions of hedge mode in {', '.join(hedged)}: the account must be in one-way mode")
     return tuple(
         VenuePosition(
             symbol=each.symbol,
-            quantity=each.positionAmt,
+            quantity=finite(each.positionAmt),
             entry_price=finite(each.entryPrice),
             mark_price=finite(each.markPrice),
             update_time_ms=each.updateTime,
         )
         for each in listed
+        if each.positionSide == "BOTH"
     )
 
 

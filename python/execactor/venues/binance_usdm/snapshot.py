@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from execactor.domain.account import VenueSnapshot
+from execactor.domain.account import VenuePosition, VenueSnapshot
 from execactor.domain.errors import RetryLater
 from execactor.domain.fill import Execution
 from execactor.domain.reports import ConditionalReport, OrderReport
@@ -53,6 +53,15 @@ class Reader:
                 trades=trades,
                 requested_ns=requested_ns,
             )
+        except Refusal as refusal:
+            raise refusal.as_error() from None
+        except Unreadable as error:
+            raise RetryLater(str(error)) from None
+
+    async def positions(self) -> tuple[VenuePosition, ...]:
+        """The positions of the whole account."""
+        try:
+            return answers.positions(await self._rest.call("GET", "/fapi/v3/positionRisk", weight=5))
         except Refusal as refusal:
             raise refusal.as_error() from None
         except Unreadable as error:

@@ -66,6 +66,10 @@ class UserStream:
         """Open the stream. Raises RetryLater or VenueFatal."""
         await self._connection.start()
 
+    def renew(self, reason: str) -> None:
+        """Dial again although the connection seems to stand; harmless while it is being dialled."""
+        self._connection.drop(reason)
+
     async def close(self) -> None:
         """End the stream and give the key back, if the venue can be reached."""
         if self._keep_alive is not None:
