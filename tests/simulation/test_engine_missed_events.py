@@ -74,5 +74,22 @@ async def test_an_orphan_that_no_event_tells_gets_its_stop(tmp_path: Path) -> No
         assert s.alerts("ORPHAN_POSITION")
 
 
+async def test_while_market_data_is_lost_new_entries_wait_and_what_rests_stays(tmp_path: Path) -> None:
+    async with session(tmp_path) as s:
+        await s.feed_resting("rests", notional="2400")
+        await until(lambda: s.resting("entry"))
+        books = s.engine._running().books
+        books.on_market_lost("a test pulled the plug")
+        await s.state(EngineState.RECONCILING)
+        assert s.alerts("MARKET_LOST")
+        await s.feed_resting("waits", action="short")
+        await s.view()
+        assert s.placed() == ["capi_entry_rests"]
+        assert s.resting() == ["capi_entry_rests"]
+        books.on_market_restored()
+        await s.state(EngineState.RUNNING)
+        await until(lambda: s.resting() == ["capi_entry_waits"])
+
+
 async def _holds(s: Session) -> bool:
     return (await s.view(BTC)).position.quantity == s.held()

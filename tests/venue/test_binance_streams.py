@@ -237,6 +237,63 @@ class TestMarketStream:
         assert bench.adapter.counts["frames of no stream"] == 4
 
 
+class TestSilence:
+    """A connection that answers pings and tells nothing is given up; how soon depends on what it should tell."""
+
+    async def test_mark_prices_that_stop_for_five_seconds_are_dialled_anew(self) -> None:
+        bench = await connected()
+        (silent,) = bench.venue.open_links("/market/")
+        await bench.pass_time(4 * SECOND)
+        silent.deliver(MARK)
+        await bench.pass_time(5 * SECOND)
+        assert bench.market.states == []
+        await bench.pass_time(2 * SECOND)
+        assert bench.market.states == [
+            "lost: it stands and has told nothing for 5 s",
+            "restored",
+        ]
+        assert silent.closed
+        assert len(bench.venue.open_links("/market/")) == 1
+        assert bench.adapter.counts["silent connections"] == 1
+        await bench.adapter.close()
+
+    async def test_a_quiet_book_has_half_a_minute(self) -> None:
+        bench = await connected()
+        for _ in range(29):
+            bench.venue.open_links("/market/")[0].deliver(MARK)
+            await bench.pass_time(SECOND)
+        assert bench.market.states == []
+        for _ in range(3):
+            bench.venue.open_links("/market/")[0].deliver(MARK)
+            await bench.pass_time(SECOND)
+        assert bench.market.states == ["lost: it stands and has told nothing for 30 s", "restored"]
+        await bench.adapter.close()
+
+    async def test_any_frame_is_a_sign_of_life(self) -> None:
+        bench = await connected()
+        for _ in range(60):
+            bench.venue.open_links("/market/")[0].deliver(b'{"result":null,"id":1}')
+            bench.venue.open_links("/public/")[0].deliver(b'{"result":null,"id":1}')
+            await bench.pass_time(SECOND)
+        assert bench.market.states == []
+        await bench.adapter.close()
+
+    async def test_a_private_stream_that_owes_something_is_opened_anew(self) -> None:
+        bench = await connected()
+        before = bench.venue.private
+        bench.adapter.renew_private_stream("it never told trade 7")
+        assert bench.events == [PrivateStreamLost(reason="it never told trade 7")]
+        bench.adapter.renew_private_stream("while it is dialled nothing more happens")
+        await bench.pass_time(SECOND)
+        assert bench.events[1:] == [PrivateStreamRestored()]
+        assert before.closed
+        assert bench.venue.keys == 2, "with a listen key that is asked for anew"
+        await bench.adapter.close()
+
+
+MARK = b'{"stream":"btcusdt@markPrice@1s","data":{"e":"markPriceUpdate","E":13,"s":"BTCUSDT","p":"25.35","st":1}}'
+
+
 def market_links(bench: Bench) -> list[ScriptedLink]:
     return bench.venue.open_links("/public/") + bench.venue.open_links("/market/")
 

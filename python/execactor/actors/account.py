@@ -18,6 +18,7 @@ from execactor.domain.messages import (
     FlatConfirmed,
     Flatten,
     Kill,
+    MarketChanged,
     PauseEntries,
     ReconcileEnded,
     RequestReconcile,
@@ -107,7 +108,8 @@ class AccountActor(LoopActor):
         """
         self.timers.every("marker", MARKER_NS, LookForMarker())
         before = self.context.recovered
-        self.mode = EngineMode(begun=True, known_once=True, stream_up=self.context.stream_up)
+        up = self.context
+        self.mode = EngineMode(begun=True, known_once=True, stream_up=up.stream_up, market_up=up.market_up)
         if before.engine is EngineState.HALTED:
             self._change(engine_state.stopped(self.mode, EngineState.HALTED, before.engine_reason))
         else:
@@ -125,6 +127,8 @@ class AccountActor(LoopActor):
                 self._compare("listings may have lagged")
             case StreamChanged():
                 self._on_stream(message)
+            case MarketChanged():
+                self._on_market(message)
             case EnterSafeMode(reason=reason):
                 self._take_less_risk(EngineState.SAFE_MODE, reason)
             case PauseEntries(reason=reason):
@@ -171,6 +175,13 @@ class AccountActor(LoopActor):
         now_ns = self.clock.monotonic_ns()
         self._change(engine_state.interrupted(self.mode, stream_up=message.continuous, now_ns=now_ns))
         self._compare(f"private stream: {message.reason or 'restored'}")
+
+    def _on_market(self, message: MarketChanged) -> None:
+        self.context.market_up = message.up
+        if not message.up and self.mode.market_up:
+            text = f"market data lost: {message.reason}; new entries wait until it is back"
+            self.context.alert.tell(Alert(level=AlertLevel.WARNING, code="MARKET_LOST", text=text))
+        self._change(engine_state.market(self.mode, up=message.up))
 
     def _on_compared(self, started_ns: int) -> None:
         before = self.mode
@@ -231,6 +242,8 @@ class AccountActor(LoopActor):
         mode = self.mode
         if mode.goal is EngineState.RUNNING and not mode.stream_up:
             return "the private stream is down"
+        if mode.goal is EngineState.RUNNING and not mode.market_up:
+            return "market data is down"
         return mode.reason
 
     def _resume_kill(self) -> None:

@@ -80,9 +80,9 @@ def untold(
 class Context:
     """One per engine. The refs are filled in by the engine before any message flows.
 
-    engine_state, epoch and stream_up are AccountActor's, acting and waiting PositionActors', kept here for actors that
-    restart: symbols whose orders were compared once (busy: those with a plan or a position; last_trade_ms: the
-    venue's time of the last execution that we know of), and decisions that wait until risk may be taken.
+    engine_state, epoch, stream_up and market_up are AccountActor's, acting and waiting PositionActors', kept here for
+    actors that restart: symbols whose orders were compared once (busy: those with a plan or a position; last_trade_ms:
+    the venue's time of the last execution that we know of), and decisions that wait until risk may be taken.
     stream_since_ms: the venue's time since which the private stream stands. marked_ns: monotonic time of the market
     stream's last mark price, by symbol.
     closing: the engine stops; what still
@@ -112,6 +112,7 @@ class Context:
         self.epoch = recovered.epoch
         self.stream_up = True
         self.stream_since_ms = 0
+        self.market_up = True
         self.acting: set[str] = set()
         self.busy: set[str] = set()
         self.marked_ns: dict[str, int] = {}

@@ -9,7 +9,7 @@ import msgspec
 from execactor._core import BBO_CHANGED, CROSSED, GAP, MALFORMED, SYNCED, Book
 from execactor.actors.context import PERSISTENT, Context
 from execactor.domain.lanes import MARKET
-from execactor.domain.messages import MarkUpdate, Quote
+from execactor.domain.messages import MarketChanged, MarkUpdate, Quote
 from execactor.runtime import LoopActor
 from execactor.venues.port import BestQuote, MarkPrice
 
@@ -95,10 +95,12 @@ class MarketBooks:
         for book in self.books.values():
             book.reset()
         self._asked.clear()
+        self._tell_account(MarketChanged(up=False, reason=reason))
 
     def on_market_restored(self) -> None:
         """Books sync again with the first messages that come."""
         logger.info("market data restored")
+        self._tell_account(MarketChanged(up=True))
 
     def take_snapshot(self, symbol: str, body: bytes) -> bool:
         """Apply a depth snapshot; returns whether the book is live now."""
@@ -129,6 +131,10 @@ class MarketBooks:
             BookStatus(symbol=symbol, state=book.state, tradable=book.tradable, counters=book.counters())
             for symbol, book in self.books.items()
         ]
+
+    def _tell_account(self, change: MarketChanged) -> None:
+        if not self._context.closing:
+            self._context.account.tell(change)
 
     def _need_snapshot(self, symbol: str) -> None:
         if symbol not in self._asked:

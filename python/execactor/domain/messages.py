@@ -320,6 +320,15 @@ class OrdersReconciled(msgspec.Struct, frozen=True, kw_only=True):
     unjudged: bool = False
 
 
+class MarketChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """MarketBooks -> AccountActor: market data is lost, or flows again."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    up: bool
+    reason: str = ""
+
+
 class ReconcileEnded(msgspec.Struct, frozen=True, kw_only=True):
     """ReconcilerActor -> AccountActor: everything is compared. started_ns: when the comparison began, monotonic."""
 
@@ -421,6 +430,7 @@ __all__ = [
     "Flatten",
     "Kill",
     "MarkUpdate",
+    "MarketChanged",
     "OrderUpdate",
     "OrdersReconciled",
     "PauseEntries",

@@ -18,6 +18,7 @@ class EngineMode(msgspec.Struct, frozen=True, kw_only=True):
     goal: RUNNING, or what stopped trading until a person resumes; reason: why. begun: the venue is connected.
     known_once: a comparison with the venue ended since the start, so that protection may act. known: one ended since
     the private stream was last interrupted. stream_up: private events flow. interrupted_ns: monotonic, last time.
+    market_up: market data flows; while it does not, new entries wait and what rests may stay.
     """
 
     goal: EngineState = EngineState.RUNNING
@@ -26,6 +27,7 @@ class EngineMode(msgspec.Struct, frozen=True, kw_only=True):
     known_once: bool = False
     known: bool = False
     stream_up: bool = True
+    market_up: bool = True
     interrupted_ns: int = 0
 
     @property
@@ -39,7 +41,7 @@ class EngineMode(msgspec.Struct, frozen=True, kw_only=True):
             return self.goal
         if not self.stream_up:
             return EngineState.PAUSED
-        return EngineState.RUNNING if self.known else EngineState.RECONCILING
+        return EngineState.RUNNING if self.known and self.market_up else EngineState.RECONCILING
 
 
 def begun(mode: EngineMode) -> EngineMode:
@@ -50,6 +52,11 @@ def begun(mode: EngineMode) -> EngineMode:
 def interrupted(mode: EngineMode, *, stream_up: bool, now_ns: int) -> EngineMode:
     """Private events were or may have been missed; only a comparison begun from now on heals that."""
     return msgspec.structs.replace(mode, stream_up=stream_up, known=False, interrupted_ns=now_ns)
+
+
+def market(mode: EngineMode, *, up: bool) -> EngineMode:
+    """Market data is lost, or flows again."""
+    return msgspec.structs.replace(mode, market_up=up)
 
 
 def compared(mode: EngineMode, *, started_ns: int) -> EngineMode:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from execactor.domain.account import EngineState
-from execactor.risk.engine_state import EngineMode, begun, compared, interrupted, resumed, stopped
+from execactor.risk.engine_state import EngineMode, begun, compared, interrupted, market, resumed, stopped
 
 Change = Callable[[EngineMode], EngineMode]
 
@@ -32,6 +32,11 @@ def resume(now_ns: int) -> Change:
     return lambda mode: resumed(mode, "a person looked", now_ns)
 
 
+def data(*, up: bool) -> Change:
+    return lambda mode: market(mode, up=up)
+
+
+NO_DATA, DATA = data(up=False), data(up=True)
 PAUSE, SAFE, HALT = (stop(goal) for goal in (EngineState.PAUSED, EngineState.SAFE_MODE, EngineState.HALTED))
 
 
@@ -59,6 +64,10 @@ PAUSE, SAFE, HALT = (stop(goal) for goal in (EngineState.PAUSED, EngineState.SAF
         ),
         pytest.param([BEGUN, comparison(1), restored(5)], "RECONCILING", id="a frame that could not be read"),
         pytest.param([BEGUN, lost(5), restored(6)], "RECONCILING", id="lost before the first comparison"),
+        pytest.param([BEGUN, comparison(1), NO_DATA], "RECONCILING", id="market data is lost: entries wait"),
+        pytest.param([BEGUN, comparison(1), NO_DATA, DATA], "RUNNING", id="and is back"),
+        pytest.param([BEGUN, comparison(1), NO_DATA, SAFE], "SAFE_MODE", id="safe mode without market data"),
+        pytest.param([BEGUN, comparison(1), NO_DATA, lost(5)], "PAUSED", id="neither market data nor private stream"),
         pytest.param([BEGUN, comparison(1), PAUSE], "PAUSED", id="paused"),
         pytest.param([BEGUN, comparison(1), SAFE], "SAFE_MODE", id="in safe mode"),
         pytest.param([BEGUN, comparison(1), HALT], "HALTED", id="killed"),
