@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -29,7 +30,7 @@ from execactor.venues.binance_usdm.adapter import BinanceUsdm
 from execactor.venues.binance_usdm.settings import TESTNET, BinanceSettings, MarginType, sim_urls
 from execactor.venues.port import Venue
 from execactor.venues.signing import Secret
-from execactor.venues.transport import LiveTransport
+from execactor.venues.transport import LiveTransport, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +52,15 @@ class Assembly(msgspec.Struct, kw_only=True):
     refs: list[Ref]
 
 
-def make_venue(config: Config, credentials: Credentials, clock: Clock) -> Venue:
-    """The adapter that the configuration names."""
+def make_venue(
+    config: Config,
+    credentials: Credentials,
+    clock: Clock,
+    *,
+    transport: Transport | None = None,
+    rng: random.Random | None = None,
+) -> Venue:
+    """The adapter that the configuration names, on real sockets by default. rng: see BinanceUsdm."""
     venue = config.venue
     settings = BinanceSettings(
         urls=TESTNET if config.mode is Mode.TESTNET else sim_urls(venue.rest_url, venue.ws_url),
@@ -65,7 +73,7 @@ def make_venue(config: Config, credentials: Credentials, clock: Clock) -> Venue:
         recv_window_ms=venue.recv_window_ms,
         answer_timeout_ms=venue.answer_timeout_ms,
     )
-    return BinanceUsdm(settings, LiveTransport(), clock)
+    return BinanceUsdm(settings, transport or LiveTransport(), clock, rng=rng)
 
 
 def fingerprint(config: Config, credentials: Credentials) -> str:

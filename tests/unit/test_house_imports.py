@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "python" / "execactor"
 
 ARROWS = {
-    "service": {"engine", "simulator"},
+    "service": {"simulation"},
+    "simulation": {"engine", "simulator"},
     "engine": {"actors", "store", "venues", "runtime"},
     "actors": {"tactics", "risk", "reconcile", "signals", "runtime", "venues", "store"},
     "tactics": {"domain"},
@@ -33,6 +34,8 @@ ROOM_OF = {
 }
 # Where the extension may be used: rooms, or single files. The doctor asks it for its build and nothing else.
 CORE_USERS = {"signals", "simulator", "actors/market", "runtime/latency", "venues/paper", "service/checks"}
+# Rooms where nothing is real: only they themselves may import them, and some commands.
+STAGES = {"simulator", "simulation"}
 # Which files of the service may start the simulator: the commands `simulator`, `simulate` and `demo`.
 SIMULATOR_COMMANDS = ("service/simulator", "service/simulate", "service/demo")
 
@@ -44,7 +47,7 @@ def below(room: str) -> set[str]:
         for lower in ARROWS[waiting.pop()] - reached:
             reached.add(lower)
             waiting.append(lower)
-    return reached - ({"simulator"} if room != "simulator" else set())
+    return reached if room in STAGES else reached - STAGES
 
 
 def imported(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
@@ -93,8 +96,8 @@ def _problem(place: str, room: str, name: str) -> str | None:
     if target == "_core":
         allowed = CORE_USERS & {place, place.split("/", maxsplit=1)[0]}
         return None if allowed else f"{place} may not import the extension"
-    if target == "simulator" and room == "service":
-        return None if place.startswith(SIMULATOR_COMMANDS) else f"{place} may not import the simulator ({name})"
+    if target in STAGES and room == "service":
+        return None if place.startswith(SIMULATOR_COMMANDS) else f"{place} may not import the {target} ({name})"
     return None if target in below(room) else f"{room} may not import {target} ({name})"
 
 
@@ -149,6 +152,18 @@ def test_upper_rooms_reach_all_that_lies_below(room: str, lower: set[str]) -> No
         pytest.param("engine.py", "import execactor.simulator", "engine may not import simulator", id="the simulator"),
         pytest.param("actors/a.py", "import execactor.simulator", "actors may not import simulator", id="from actors"),
         pytest.param(
+            "engine.py", "import execactor.simulation", "engine may not import simulation", id="the simulation"
+        ),
+        pytest.param(
+            "simulator/a.py", "import execactor.simulation", "simulator may not import simulation", id="its stage"
+        ),
+        pytest.param(
+            "service/run.py",
+            "from execactor.simulation import Stage",
+            "service/run may not import the simulation",
+            id="run in virtual time",
+        ),
+        pytest.param(
             "simulator/a.py", "import execactor.venues.port", "simulator may not import venues", id="its rules"
         ),
         pytest.param(
@@ -194,6 +209,9 @@ def test_an_arrow_that_is_not_allowed_is_caught(tmp_path: Path, place: str, code
     [
         pytest.param("service/demo_market.py", "from execactor.simulator import serve", id="the demo's market"),
         pytest.param("service/simulator.py", "import execactor.simulator", id="the command simulator"),
+        pytest.param("service/simulate.py", "import execactor.simulation", id="the command simulate"),
+        pytest.param("simulation/a.py", "from execactor.simulator.venue import Venue", id="the stage and its venue"),
+        pytest.param("simulation/a.py", "from execactor.engine import Engine", id="the stage and its engine"),
         pytest.param("actors/market.py", "from execactor._core import Book", id="the market's book"),
         pytest.param("engine.py", "from execactor import __version__", id="the version"),
         pytest.param("actors/a.py", "from execactor.domain.side import Side", id="an arrow over several rooms"),

@@ -73,6 +73,7 @@ class SimulatedLoop(LoopWithoutIo):
         self._running = self._closed = False
         self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
         self._kept: list[object] = []
+        self._last_calls: list[Callable[[], object]] = []
 
     # Time
 
@@ -288,6 +289,10 @@ class SimulatedLoop(LoopWithoutIo):
 
     # The end, as kill -9 makes it
 
+    def when_abandoned(self, call: Callable[[], object]) -> None:
+        """Have the world make a call in the instant in which the program is abandoned: cut its lines, keep its disk."""
+        self._last_calls.append(call)
+
     def abandon(self) -> None:
         """Freeze the program where it stands. From here on nothing that it does reaches anything.
 
@@ -300,6 +305,8 @@ class SimulatedLoop(LoopWithoutIo):
         self._kept = [*self._timeline.take_all_of(self), *self._generators]
         if self._running:
             self._timeline.stopping = True
+        for call in self._last_calls:
+            call()
 
     def bury(self) -> None:
         """Release what an abandoned program left. What its finally blocks do now reaches nobody."""

@@ -1,0 +1,87 @@
+"""A simulated venue on a timeline, and the engines that trade on it, one life after the other."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from execactor import assembly, config
+from execactor.config import Credentials
+from execactor.engine import Engine
+from execactor.runtime import Simulation
+from execactor.simulation.network import Network
+from execactor.simulation.transport import SimulatedTransport
+from execactor.simulation.venue_clock import VenueTime
+from execactor.simulator import SimulatorConfig
+from execactor.simulator.venue import Venue
+
+LOOPBACK = {"rest_url": "http://127.0.0.1:1", "ws_url": "ws://127.0.0.1:1"}
+"""What the configuration names; the simulated transport leads to the venue whatever it says."""
+
+
+class Stage:
+    """The venue, the network, and the disk of the machine on which the engine's lives run.
+
+    directory: for the journals; every life has a directory of its own, which begins as a copy of what the life before
+    left on the disk: at its orderly end, or in the instant in which it was abandoned.
+    """
+
+    def __init__(self, simulation: Simulation, directory: Path, market: SimulatorConfig) -> None:
+        self.simulation = simulation
+        self.network = Network(simulation)
+        self.venue = Venue(market, VenueTime(simulation))
+        self.life = 0
+        self._directory = directory
+        self._kept: Path | None = None
+
+    def engine(self, **settings: Any) -> Engine:
+        """A new engine for the program that runs now. settings: changes of the configuration, tables merged."""
+        self._keep_disk()
+        self.life += 1
+        self.note("engine started")
+        disk = self._disk()
+        if self._kept is not None:
+            self._kept.rename(disk)
+            self._kept = None
+        settings_ = config.from_mapping(
+            _merged({**_DEFAULTS, "data_dir": str(disk), "lock_dir": f"{disk}-lock"}, settings)
+        )
+        credentials = Credentials(self.venue.config.api_key, self.venue.config.api_secret)
+        clock = self.simulation.clock
+        transport = SimulatedTransport(self.simulation, self.venue, self.network)
+        rng = self.simulation.streams.of("adapter")
+        venue = assembly.make_venue(settings_, credentials, clock, transport=transport, rng=rng)
+        self.simulation.loop.when_abandoned(self._killed)
+        return Engine(settings_, credentials, clock=clock, venue=venue)
+
+    def note(self, text: str, **fields: Any) -> None:
+        """Write a line of the harness into the venue's log: what the checker is to know of the engine."""
+        self.venue.log.record("note", {"text": text, **fields})
+
+    def fold_log(self) -> None:
+        """Fold the venue's log into the simulation's hash, so that two runs that agree in it agree in all."""
+        for line in self.venue.log.kept:
+            self.simulation.log.record("venue", line["t"], line["kind"], line)
+
+    def _killed(self) -> None:
+        self._keep_disk()
+        self.note("engine killed")
+
+    def _disk(self) -> Path:
+        return self._directory / f"life-{self.life}"
+
+    def _keep_disk(self) -> None:
+        """Copy what a process that dies now leaves. Not the shared memory: SQLite makes it anew from the log."""
+        if self._kept is None and self._disk().exists():
+            self._kept = self._directory / "kept"
+            shutil.copytree(self._disk(), self._kept, ignore=shutil.ignore_patterns("*-shm"))
+
+
+_DEFAULTS: dict[str, Any] = {"mode": "sim", "venue": LOOPBACK}
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in changes.items():
+        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, Mapping) else value
+    return merged

@@ -1,0 +1,178 @@
+"""The whole engine in virtual time: `python virtual_trades.py [--seeds N] [--first-seed S] [--faults P] [--kills]`.
+
+Prints one line per seed: the seed, events, trades closed, lives, violations, and the hash over all that engine and
+venue did. Two runs of the same commit print the same, in whatever process.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from execactor.engine import Engine
+from execactor.runtime import Abandoned, Simulation
+from execactor.simulation import Stage
+from execactor.simulator import SimulatorConfig
+from execactor.simulator.checker import Report, check
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+PATIENCE_S = 180.0
+SECOND = 1_000_000_000
+Faults = Literal["none", "default", "rough"]
+Step = Callable[[Stage, Engine], Awaitable[None]]
+
+
+class Outcome(NamedTuple):
+    """events: of the engine (messages, timers) and lines of the venue's log."""
+
+    seed: int
+    events: int
+    trades: int
+    lives: int
+    report: Report
+    digest: str
+
+
+def feed(symbol: str, action: str, key: str) -> Step:
+    """A decision that crosses the market at once."""
+
+    async def step(stage: Stage, engine: Engine) -> None:
+        mark = stage.venue.markets[symbol].mark
+        sign = 1 if action == "long" else -1
+        middle = mark * (1 + sign * Decimal("0.0006"))
+        body = {
+            "id": key,
+            "symbol": symbol,
+            "timestamp_iso": datetime.fromtimestamp(stage.simulation.now_ns() / SECOND, UTC).isoformat(),
+            "action": action,
+            "entry_zone": [str(middle * Decimal("0.9999")), str(middle * Decimal("1.0001"))],
+            "sl": str(mark * (1 - sign * Decimal("0.005"))),
+            "tp1": str(mark * (1 + sign * Decimal("0.0016"))),
+            "tp2": str(mark * (1 + sign * Decimal("0.003"))),
+            "position_size_usdt": "1000",
+            "leverage": "3",
+            "confidence": "0.8",
+        }
+        stage.note("decision fed", key=key, symbol=symbol, side="BUY" if sign > 0 else "SELL")
+        await engine.submit_decision(json.dumps(body).encode())
+
+    return step
+
+
+def steer(symbol: str, percent: str, seconds: float) -> Step:
+    """The market goes its way."""
+
+    async def step(stage: Stage, _engine: Engine) -> None:
+        stage.venue.steer(symbol, stage.venue.markets[symbol].mark * (1 + Decimal(percent) / 100), seconds)
+
+    return step
+
+
+def pause(seconds: float) -> Step:
+    """Time passes."""
+
+    async def step(_stage: Stage, _engine: Engine) -> None:
+        await asyncio.sleep(seconds)
+
+    return step
+
+
+async def flat(stage: Stage, engine: Engine) -> None:
+    """Wait until every trade is closed and nothing is left at the venue; given up after PATIENCE_S.
+
+    A conditional order that hangs while triggering stays there for ever, and nobody can cancel it.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE_S
+    while loop.time() < end:
+        await asyncio.sleep(0.5)
+        exchange = stage.venue.exchange
+        algos = [algo for algo in exchange.conditional.algos.open() if algo.status != "TRIGGERING"]
+        if exchange.account.held or exchange.orders.open() or algos:
+            continue
+        if all(position.phase == "NO_POSITION" for position in await engine.positions()):
+            return
+
+
+def plan() -> deque[Step]:
+    """One symbol reaches its targets, the other its stop."""
+    one, other = SYMBOLS
+    return deque(
+        [
+            feed(one, "long", "a"),
+            pause(0.7),
+            feed(other, "short", "b"),
+            pause(2),
+            steer(one, "0.5", 3),
+            steer(other, "0.7", 3),
+            pause(3),
+            flat,
+        ]
+    )
+
+
+async def life(stage: Stage, steps: deque[Step]) -> int:
+    """One life of the engine, which goes on with the steps that are left; returns how many trades it knows of."""
+    engine = stage.engine(symbols=list(SYMBOLS))
+    async with engine:
+        await engine.ready(120)
+        stage.note("engine ready")
+        while len(steps) > 1:
+            await steps.popleft()(stage, engine)
+        await steps[0](stage, engine)
+        return len(engine.trades())
+
+
+def run(seed: int, *, faults: Faults = "none", kills: bool = False, directory: Path | None = None) -> Outcome:
+    """Play the plan on one seed; with kills, the engine is killed at up to three drawn instants."""
+    with tempfile.TemporaryDirectory(dir=directory) as disk, Simulation(seed) as simulation:
+        stage = Stage(simulation, Path(disk), SimulatorConfig(seed=seed, volatility_bps=0.5, faults=faults))
+        draw = simulation.streams.of("kills").random
+        steps = plan()
+        kills_left = int(draw() * 4) if kills else 0
+        while True:
+            if kills_left:
+                kills_left -= 1
+                simulation.world_at(simulation.timeline.now_ns + int(draw() * 6 * SECOND), simulation.abandon)
+            try:
+                trades = simulation.run(life(stage, steps))
+                break
+            except Abandoned:
+                simulation.pass_time(int(draw() * 2 * SECOND))
+        events = simulation.log.counts.total() + sum(stage.venue.log.counts.values())
+        stage.fold_log()
+        report = check(list(stage.venue.log.kept))
+        return Outcome(seed, events, trades, stage.life, report, simulation.log.digest)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--faults", choices=["none", "default", "rough"], default="none")
+    parser.add_argument("--kills", action="store_true")
+    asked = parser.parse_args()
+    logging.disable()
+    began, events = time.process_time(), 0
+    for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
+        outcome = run(seed, faults=asked.faults, kills=asked.kills)
+        events += outcome.events
+        violations = outcome.report.violations
+        sys.stdout.write(
+            f"{seed} {outcome.events} {outcome.trades} {outcome.lives} {len(violations)} {outcome.digest} "
+            f"{' / '.join(violations)}\n"
+        )
+    sys.stderr.write(f"{events} events, {events / (time.process_time() - began):.0f} events/s of processor time\n")
+
+
+if __name__ == "__main__":
+    main()
