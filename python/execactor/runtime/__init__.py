@@ -15,6 +15,7 @@ from execactor.runtime.hygiene import freeze_garbage, set_switch_interval
 from execactor.runtime.loop_actor import LoopActor
 from execactor.runtime.loop_without_io import NotSimulated
 from execactor.runtime.mailbox import Lane
+from execactor.runtime.overflow import MailboxFull, MailboxSpec, Overflow
 from execactor.runtime.random_streams import RandomStreams
 from execactor.runtime.ref import LoopRef
 from execactor.runtime.simulated import Simulation
@@ -44,9 +45,12 @@ __all__ = [
     "LoopActor",
     "LoopFuture",
     "LoopRef",
+    "MailboxFull",
+    "MailboxSpec",
     "ManualClock",
     "MessageDropped",
     "NotSimulated",
+    "Overflow",
     "RandomStreams",
     "Restart",
     "SimulatedLoop",

@@ -7,17 +7,25 @@ from threading import get_ident
 from types import CoroutineType
 from typing import Any, NoReturn
 
-from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
-
+from execactor.runtime.admission import mailbox_full, put_from_outside
 from execactor.runtime.answers import answer, answer_error, answer_lost
 from execactor.runtime.life import Life
-from execactor.runtime.mailbox import Addressed, Lane, known_lanes, lane_of
+from execactor.runtime.mailbox import (
+    PYKKA_MESSAGES,
+    Addressed,
+    CallLetter,
+    ConflatedLetter,
+    Lane,
+    Letter,
+    classes_apart,
+    known_lanes,
+    lane_of,
+)
 from execactor.runtime.recovery import Phase
 from execactor.runtime.timers import Tick
 
 logger = logging.getLogger(__name__)
 
-_PYKKA_MESSAGES = frozenset({_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
 _URGENT = int(Lane.URGENT)
 _READY, _STOPPED = Phase.READY, Phase.STOPPED
 
@@ -33,36 +41,40 @@ class Cell(Life):
     # The inbox, as pykka knows it
 
     def put(self, letter: Addressed) -> None:
-        """Queue a message, from any thread.
+        """Queue a message, from any thread; a foreign one waits until there is room.
 
-        Raises TypeError when its class names no valid lane, and ActorDeadError when the system's loop is closed.
+        Raises TypeError when its class names no valid lane, MailboxFull when there is no room and the thread may not
+        wait, and ActorDeadError when the system's loop is closed.
         """
-        lane = known_lanes.get(type(letter.message))
-        if lane is None:
+        try:
+            lane = known_lanes[type(letter.message)]
+        except KeyError:
             lane = lane_of(letter.message)
         dispatcher = self._dispatcher
         if get_ident() != dispatcher.thread_id:
-            self.on_dispatcher(functools.partial(self._put_posted, letter))
+            put_from_outside(self, letter, lane)
         elif self.phase is _STOPPED:
             self.lose(letter, "undeliverable")
         else:
-            dropped = self.mailbox.push(letter, lane)
+            gone = self.mailbox.push(letter, lane)
             if self.phase is _READY:
                 if lane <= _URGENT:
                     if not self.in_hot:
                         dispatcher.schedule(self, hot=True)
                 elif not self.in_ready:
                     dispatcher.schedule(self, hot=False)
-            if dropped is not None:
-                self.lose(dropped, "dropped")
+            if gone is not None:
+                if gone is letter and self.mailbox.waits_for_room(lane):
+                    raise mailbox_full(self, lane)
+                self.lose(gone, "dropped")
 
-    def _put_posted(self, letter: Addressed) -> None:
-        try:
+    def put_own(self, letter: Addressed) -> None:
+        """Queue what the actor sends itself, a tick or a result: one of few at a time, so there is always room."""
+        lane = lane_of(letter.message)
+        if self.phase is _STOPPED or self.mailbox.depth(lane) < self.mailbox.capacity(lane):
             self.put(letter)
-        except Exception as exc:
-            # The class's merge() or conflation_key() failed, and the sender has gone on.
-            logger.exception("%s could not take a message", self)
-            self.lose(letter, "failed", exc)
+        else:
+            self.mailbox.push_beyond(letter, lane)  # a full lane is in the run-queue already
 
     def get(self) -> NoReturn:
         raise RuntimeError("A LoopActor's mailbox is served by its dispatcher; nobody else may take from it")
@@ -95,15 +107,18 @@ class Cell(Life):
             letter = mailbox.pop_hot() if hot else mailbox.pop()
             if letter is None:
                 return self.wants() if hot else None
-            if type(letter) is Tick and not letter.claim():
-                continue
+            message, kind = letter.message, type(letter)
+            receive = actor.on_receive
+            if (kind is not Letter and kind is not ConflatedLetter) or type(message) in classes_apart:
+                if self._is_void(letter):
+                    if dispatcher.must_yield() or self.phase is not _READY:
+                        return self.wants()
+                    continue
+                if type(message) in PYKKA_MESSAGES:
+                    receive = actor._handle_receive
             self.processed += 1
-            message = letter.message
             try:
-                if type(message) in _PYKKA_MESSAGES:
-                    response = actor._handle_receive(message)
-                else:
-                    response = actor.on_receive(message)
+                response = receive(message)
             except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - a handler may raise anything
                 self._failed(letter, exc)
                 del letter  # the traceback keeps this frame: the asker's future would be in a cycle with its exception
@@ -117,6 +132,20 @@ class Cell(Life):
                     answer(letter.reply_to, response)
             if dispatcher.must_yield() or self.phase is not _READY:
                 return self.wants()
+
+    def _is_void(self, letter: Addressed) -> bool:
+        """Whether a letter is not to be handled: its timer was cancelled, or it has expired."""
+        if type(letter) is Tick and not letter.claim():
+            return True
+        expires_at_ns = getattr(letter if type(letter) is CallLetter else letter.message, "expires_at_ns", None)
+        if expires_at_ns is None or self.system.clock.monotonic_ns() < expires_at_ns:
+            return False
+        self.lose(letter, "expired")
+        return True
+
+    def is_suspended_in(self, task: "asyncio.Task[Any] | None") -> bool:
+        """Whether the actor waits for its async handler, which is this task."""
+        return self._in_flight is not None and self._in_flight[0] is task
 
     def visit_failed(self, exc: BaseException) -> None:
         """As in pykka, an exception that is no Exception stops all actors; any other is this actor's failure."""

@@ -9,15 +9,16 @@ import msgspec
 
 logger = logging.getLogger(__name__)
 
-Reason = Literal["undeliverable", "dropped", "stopped", "failed"]
+Reason = Literal["undeliverable", "dropped", "stopped", "failed", "expired"]
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
     """A message that was not handled, and why.
 
     actor: the name of the actor it was for.
-    reason: "undeliverable" (the actor was dead), "dropped" (pushed out of a full BULK lane), "stopped" (left in the
-    mailbox when the actor stopped) or "failed" (the handler raised: then `traceback` tells where).
+    reason: "undeliverable" (the actor was dead), "dropped" (a full lane had no room for it), "stopped" (left in the
+    mailbox, or waiting for room there, when the actor stopped), "expired" (reached after its deadline) or "failed" (the
+    handler raised: then `traceback` tells where).
     """
 
     actor: str

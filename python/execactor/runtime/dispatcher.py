@@ -93,6 +93,11 @@ class Dispatcher:
     def on_own_thread(self) -> bool:
         return threading.get_ident() == self.thread_id
 
+    @property
+    def backlog(self) -> int:
+        """How many calls posted by foreign threads wait to be made; from any thread."""
+        return len(self._posted)
+
     def schedule(self, served: Served, *, hot: bool, first: bool = False) -> None:
         """Queue a mailbox for a visit, once per queue. Own thread only.
 

@@ -128,7 +128,7 @@ class LoopFuture(pykka.Future[T]):
         if not self.is_settled:
             loop = asyncio.get_running_loop()
             waiter: asyncio.Future[None] = loop.create_future()
-            self._when_settled(functools.partial(_release, loop, waiter))
+            self.when_settled(functools.partial(_release, loop, waiter))
             yield from waiter
         if self._get_hook is not None:
             return (yield from self._from_hook().__await__())
@@ -149,14 +149,15 @@ class LoopFuture(pykka.Future[T]):
 
     def _block(self, timeout: float | None) -> None:
         settled = threading.Event()
-        self._when_settled(settled.set)
+        self.when_settled(settled.set)
         if not settled.wait(timeout):
             with _lock:
                 if self._waiters is not None:
                     self._waiters.remove(settled.set)
                     raise pykka.Timeout(f"{timeout} seconds")
 
-    def _when_settled(self, call: Callable[[], object]) -> None:
+    def when_settled(self, call: Callable[[], object]) -> None:
+        """Make a call once it is resolved, on the resolving thread, or now when it is resolved already."""
         with _lock:
             if not self.is_settled:
                 if self._waiters is None:

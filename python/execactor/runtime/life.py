@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pykka
 from pykka.messages import _ActorStop
 
+from execactor.runtime.admission import release_senders
 from execactor.runtime.answers import answer, answer_error, answer_lost
 from execactor.runtime.dead_letters import DeadLetter, Reason
 from execactor.runtime.mailbox import Addressed, Letter, Mailbox
@@ -84,7 +85,7 @@ class Life(ABC):
         self.name = name
         self.parent = parent
         self.group: Children | None = None
-        self.mailbox = Mailbox(actor_class.bulk_capacity)
+        self.mailbox = Mailbox(actor_class.mailbox)
         self.ref: LoopRef[Any] | None = None
         self.actor: LoopActor | None = None
         self.phase = Phase.STARTING
@@ -112,6 +113,12 @@ class Life(ABC):
     def put(self, letter: Addressed) -> None: ...
 
     @abstractmethod
+    def put_own(self, letter: Addressed) -> None: ...
+
+    @abstractmethod
+    def is_suspended_in(self, task: "asyncio.Task[Any] | None") -> bool: ...
+
+    @abstractmethod
     def refuse(self, letter: Addressed) -> None: ...
 
     @abstractmethod
@@ -126,13 +133,13 @@ class Life(ABC):
     @property
     def timers(self) -> Timers:
         if self._timers is None:
-            self._timers = Timers(self.system.clock, self.put)
+            self._timers = Timers(self.system.clock, self.put_own)
         return self._timers
 
     @property
     def tasks(self) -> OwnedTasks:
         if self._tasks is None:
-            self._tasks = OwnedTasks(self._dispatcher.loop, lambda message: self.put(Letter(message)), self.crash)
+            self._tasks = OwnedTasks(self._dispatcher.loop, lambda message: self.put_own(Letter(message)), self.crash)
         return self._tasks
 
     @property
@@ -325,6 +332,7 @@ class Life(ABC):
 
     def clear(self) -> None:
         """Empty the mailbox of the stopped actor. A second stop that waits there is answered, not lost."""
+        release_senders(self)
         while (letter := self.mailbox.pop()) is not None:
             self._leave_unhandled(letter)
         if self._watches is not None:

@@ -11,7 +11,7 @@ from execactor.runtime.cell import Cell
 from execactor.runtime.clock import Clock
 from execactor.runtime.future import LoopFuture
 from execactor.runtime.life import cell_under_construction
-from execactor.runtime.mailbox import DEFAULT_BULK_CAPACITY
+from execactor.runtime.overflow import MailboxSpec
 from execactor.runtime.ref import LoopRef
 from execactor.runtime.supervision import Supervision
 from execactor.runtime.system import ActorSystem
@@ -35,7 +35,7 @@ class LoopActor(pykka.Actor):
     """
 
     supervision: ClassVar[Supervision] = Supervision()
-    bulk_capacity: ClassVar[int] = DEFAULT_BULK_CAPACITY
+    mailbox: ClassVar[MailboxSpec] = MailboxSpec()
 
     clock: Clock
     system: ActorSystem

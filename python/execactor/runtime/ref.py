@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import pykka
 from pykka.messages import _ActorStop
 
+from execactor.runtime.admission import call, seems_full, send
 from execactor.runtime.future import derived_future, refuse_to_block
-from execactor.runtime.mailbox import Letter
+from execactor.runtime.mailbox import Letter, lane_of
+from execactor.runtime.overflow import MailboxFull
 from execactor.runtime.recovery import Phase
 
 if TYPE_CHECKING:
@@ -62,12 +64,62 @@ class LoopRef(pykka.ActorRef[A]):
             self._cell.on_dispatcher(lambda: self._cell.remove_watch(watch))
 
     def tell(self, message: Any) -> None:
-        """Queue a message and go on. Raises ActorDeadError, leaving a dead letter, when the actor is dead."""
+        """Queue a message and go on.
+
+        A full lane with BACKPRESSURE: on the loop's thread (and on any that serves actors) this raises MailboxFull and
+        nothing is queued; another thread waits until there is room, as pykka documents it.
+        Raises ActorDeadError, leaving a dead letter, when the actor is dead or dies while the sender waits.
+        """
         cell = self._cell
         if cell.phase is _STOPPED:
-            cell.refuse(Letter(message))
-            raise pykka.ActorDeadError(f"{self} not found")
+            raise self._dead(message)
         cell.put(Letter(message))
+
+    def try_tell(self, message: Any) -> bool:
+        """`tell`, on any thread, without waiting: False, and nothing queued, when there is no room.
+
+        A lane that drops messages takes this one too. On a foreign thread the answer is a guess on the safe side; a
+        message that was taken is never refused later. Raises ActorDeadError as `tell` does.
+        """
+        cell = self._cell
+        if cell.phase is _STOPPED:
+            raise self._dead(message)
+        letter = Letter(message)
+        if not cell.system.dispatcher.on_own_thread and seems_full(cell, letter, lane_of(message)):
+            return False
+        try:
+            cell.put(letter)
+        except MailboxFull:
+            return False
+        return True
+
+    async def send(self, message: Any) -> None:
+        """Queue a message as soon as there is room; those who wait are served first come, first served.
+
+        For any event loop. Cancelled while it waits, it queues nothing; a cancellation in the very moment in which room
+        comes may leave the message queued. Two actors that send to each other from suspended handlers can wait for each
+        other for ever: use try_tell() one way. Raises ActorDeadError, leaving a dead letter, when the actor is dead or
+        stops meanwhile, and MailboxFull in a suspended handler of that very actor, which would wait for itself.
+        """
+        if self._cell.phase is _STOPPED:
+            raise self._dead(message)
+        await send(self._cell, message)
+
+    async def call(self, message: Any, *, timeout_ns: int) -> Any:
+        """Ask, waiting for room and for the answer `timeout_ns` of the system's clock in all; for any event loop.
+
+        A message that the actor reaches after that is not handled but a dead letter "expired". Raises pykka.Timeout,
+        the handler's exception, ActorDeadError when the actor is dead or stops, ValueError for a timeout below 1.
+        """
+        if timeout_ns < 1:
+            raise ValueError(f"timeout_ns must be positive, got {timeout_ns}")
+        if self._cell.phase is _STOPPED:
+            raise self._dead(message)
+        return await call(self._cell, message, timeout_ns)
+
+    def _dead(self, message: Any) -> pykka.ActorDeadError:
+        self._cell.refuse(Letter(message))
+        return pykka.ActorDeadError(f"{self} not found")
 
     @overload
     def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
@@ -79,7 +131,8 @@ class LoopRef(pykka.ActorRef[A]):
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any | pykka.Future[Any]:
         """Queue a message and get its answer, or with `block=False` a future of it, which can be awaited.
 
-        A future of a dead actor holds ActorDeadError. Raises WouldDeadlock, before anything is sent, for `block=True`
+        A future of a dead actor holds ActorDeadError, and one for which there was no room, where `tell` would raise it,
+        MailboxFull. Raises WouldDeadlock, before anything is sent, for `block=True`
         on a thread that serves actors; pykka.Timeout after `timeout` seconds.
         """
         future = self.actor_class._create_future()
@@ -91,7 +144,7 @@ class LoopRef(pykka.ActorRef[A]):
                 refuse_to_block("A blocking ask or stop")
             try:
                 cell.put(Letter(message, reply_to=future))
-            except pykka.ActorDeadError:
+            except (pykka.ActorDeadError, MailboxFull):
                 future.set_exception()
         return future.get(timeout=timeout) if block else future
 

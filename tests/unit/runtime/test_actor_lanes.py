@@ -6,7 +6,7 @@ import msgspec
 import pykka
 import pytest
 
-from execactor.runtime import ActorSystem, Lane, LoopActor, MessageDropped
+from execactor.runtime import ActorSystem, Lane, LoopActor, MailboxSpec, MessageDropped
 
 
 class Kill(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ class Recorder(LoopActor):
 
 
 class NarrowRecorder(Recorder):
-    bulk_capacity = 3
+    mailbox = MailboxSpec(bulk_capacity=3)
 
 
 @pytest.fixture
@@ -227,9 +227,7 @@ def test_the_default_bound_of_the_bulk_lane_is_4096(system, ref):
     assert system.snapshot()[0].depths == (0, 0, 0, 4_096)
 
 
-def test_a_bulk_lane_without_room_is_refused(system):
-    class NoRoom(Recorder):
-        bulk_capacity = 0
-
-    with pytest.raises(ValueError, match="bulk_capacity"):
-        system.start(NoRoom, [])
+@pytest.mark.parametrize("name", ["normal_capacity", "bulk_capacity"])
+def test_a_lane_without_room_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        MailboxSpec(**{name: 0})

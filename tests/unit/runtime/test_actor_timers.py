@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from execactor.runtime import ActorSystem, Lane, LoopActor, ManualClock, TimerHandle, Timers
+from execactor.runtime import ActorSystem, Lane, LoopActor, MailboxSpec, ManualClock, TimerHandle, Timers
 
 SECOND_NS = 1_000_000_000
 
@@ -224,7 +224,7 @@ def test_a_bulk_tick_that_was_dropped_comes_again(system, pass_time, clock):
     seen: list[Any] = []
 
     class Narrow(Sleeper):
-        bulk_capacity = 1
+        mailbox = MailboxSpec(bulk_capacity=1)
 
     ref = system.start(Narrow, seen)
     ref.tell(lambda actor: actor.timers.every("a", SECOND_NS, Beat()))

@@ -92,6 +92,7 @@ async def ask_a_mapped_answer(ref: pykka.ActorRef[Any]) -> None:
         pytest.param(lambda ref: ref.ask("timers", block=False), id="timers"),
         pytest.param(lambda ref: ref.ask("tasks", block=False), id="tasks"),
         pytest.param(lambda ref: ref.ask("async", block=False), id="an async handler"),
+        pytest.param(lambda ref: ref.call("x", timeout_ns=10**12), id="a call"),
         pytest.param(ask_a_mapped_answer, id="a derived future"),
         pytest.param(ask_and_fail, id="a failing ask"),
         pytest.param(crash, id="a restart"),
