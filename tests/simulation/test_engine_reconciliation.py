@@ -315,6 +315,52 @@ async def test_a_position_in_a_symbol_that_is_not_ours_is_seen_at_the_start(tmp_
             assert s.placed() == []
 
 
+@pytest.mark.parametrize("running", [True, False], ids=["while running", "while the engine was down"])
+@pytest.mark.parametrize(
+    ("client_id", "code", "outcome", "state"),
+    [
+        ("autoclose-1591702613943", "LIQUIDATED", "liquidated", EngineState.SAFE_MODE),
+        ("adl_autoclose", "DELEVERAGED", "deleveraged", EngineState.RUNNING),
+    ],
+)
+async def test_a_position_that_the_venue_closes_itself_is_booked_and_named(
+    tmp_path: Path, client_id: str, code: str, outcome: str, state: EngineState, *, running: bool
+) -> None:
+    async def closed_by_the_venue(s: Session) -> None:
+        await s.idle()
+        await until(lambda: not s.resting())
+        [trade] = s.engine.trades()
+        assert (trade.outcome, trade.pnl) == (outcome, s.wallet - WALLET)
+        assert trade.exit_price > 0
+        assert [alert.level for alert in s.alerts(code)] == [AlertLevel.CRITICAL]
+        assert s.alerts("FOREIGN_ORDER", "STRAY_EXECUTION") == []
+        await s.state(state)
+
+    def close(s: Session) -> None:
+        s.admin.trade({"symbol": BTC, "side": "SELL", "quantity": "0.016", "client_id": client_id})
+
+    async with venue_of() as venue:
+        async with engine_on(venue, tmp_path) as s:
+            await s.open("forced")
+            if running:
+                close(s)
+                await closed_by_the_venue(s)
+        if not running:
+            close(s)
+            async with engine_on(venue, tmp_path) as s:
+                await closed_by_the_venue(s)
+
+
+async def test_a_position_that_the_venue_shrinks_goes_on_with_its_stop(tmp_path: Path) -> None:
+    async with session(tmp_path) as s:
+        await s.open("adl")
+        s.admin.trade({"symbol": BTC, "side": "SELL", "quantity": "0.006", "client_id": "adl_autoclose"})
+        await settled(s, Decimal("0.010"))
+        assert s.resting("sl") == ["capi_sl_adl"]
+        assert s.engine.state is EngineState.RUNNING
+        await ends_flat(s, seen_whole=False)
+
+
 async def test_a_fill_that_came_while_the_stream_was_down_is_booked_once(tmp_path: Path) -> None:
     async with session(tmp_path) as s:
         before = s.wallet

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shared_data import document
 
+from execactor.domain.fill import Origin
 from execactor.domain.order import OrderEvent
 from execactor.domain.reports import (
     AccountReport,
@@ -21,7 +22,7 @@ from execactor.domain.reports import (
 from execactor.domain.side import Side
 from execactor.venues.binance_frames import StreamEnded
 from execactor.venues.binance_usdm import answers
-from execactor.venues.binance_usdm.decode import Decoder
+from execactor.venues.binance_usdm.decode import Decoder, origin
 
 FIXTURES = "user_data/nautilus_binance_fixtures.json"
 PREFIX = "binance/test_data/futures/"
@@ -138,9 +139,30 @@ def test_documented_answers_read_too() -> None:
 
 def test_liquidation_and_deleveraging_pass_through_under_the_venues_client_ids() -> None:
     fixtures = document(FIXTURES)
-    for name, client_id in (("adl", "adl_autoclose_12345"), ("calculated", "autoclose-1234567890")):
+    for name, client_id, whose in (
+        ("adl", "adl_autoclose_12345", Origin.DELEVERAGING),
+        ("calculated", "autoclose-1234567890", Origin.LIQUIDATION),
+    ):
         report = only(fixtures[f"{PREFIX}user_data_json/order_update_{name}.json"])
-        assert report.execution.client_id == client_id
+        assert (report.execution.client_id, report.execution.origin) == (client_id, whose)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "order_type", "execution_type", "expected"),
+    [
+        ("autoclose-1591702613943", "LIMIT", "NEW", Origin.LIQUIDATION),
+        ("adl_autoclose", "LIMIT", "TRADE", Origin.DELEVERAGING),
+        ("adl_autoclose_7", "MARKET", "CALCULATED", Origin.DELEVERAGING),
+        ("settlement_autoclose-17", "LIMIT", "TRADE", Origin.SETTLEMENT),
+        ("no_name_known", "LIQUIDATION", "TRADE", Origin.LIQUIDATION),
+        ("no_name_known", "LIMIT", "CALCULATED", Origin.LIQUIDATION),
+        ("capi_entry_d1", "LIMIT", "TRADE", Origin.ORDER),
+        ("web_adl_autoclose", "LIMIT", "TRADE", Origin.ORDER),
+        ("", "", "", Origin.ORDER),
+    ],
+)
+def test_whose_act_an_order_is(client_id: str, order_type: str, execution_type: str, expected: Origin) -> None:
+    assert origin(client_id, order_type, execution_type) is expected
 
 
 class TestOrderEvents:

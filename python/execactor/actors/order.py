@@ -15,6 +15,7 @@ from execactor.actors.venue_gateway import (
     QueryOutcome,
     Submit,
     SubmitOutcome,
+    TradeIdentified,
 )
 from execactor.domain.account import VenuePosition
 from execactor.domain.fill import Execution
@@ -94,6 +95,9 @@ class OrderActor(OrderKeeper):
                 self._compare(message)
             case PositionAdopted(update_time_ms=time_ms) | PositionCorrected(update_time_ms=time_ms):
                 self.strangers.position_taken_over(time_ms)
+            case TradeIdentified(execution=execution):
+                if self.strangers.identified(execution, self.table):
+                    self._book_missed(execution)
             case JudgeUnheard():
                 self.unheard.judge()
             case JudgeStrangers():

@@ -8,6 +8,7 @@ import msgspec
 
 from execactor.actors.context import PERSISTENT, Context, Ref
 from execactor.domain.account import VenueSnapshot
+from execactor.domain.fill import Execution
 from execactor.domain.lanes import VENUE
 from execactor.domain.messages import (
     Alert,
@@ -68,6 +69,26 @@ class RenewStream(msgspec.Struct, frozen=True, kw_only=True):
     """Anyone -> gateway: the private stream did not tell what it should have; open it anew."""
 
     reason: str
+
+
+class IdentifyTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """OrderActor -> gateway: whose order made this trade, of which a listing names the venue's order id alone?"""
+
+    execution: Execution
+
+
+class TradeIdentified(msgspec.Struct, frozen=True, kw_only=True):
+    """The same trade with what its order told; unchanged when the venue did not tell."""
+
+    lane: ClassVar[int] = VENUE
+    retry_after_restart: ClassVar[bool] = True
+
+    execution: Execution
+
+    @property
+    def symbol(self) -> str:
+        """Symbol of the trade."""
+        return self.execution.symbol
 
 
 class SubmitOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +158,9 @@ class VenueGateway(LoopActor):
                 self._gather(message)
             case RenewStream(reason=reason):
                 self.context.venue.renew_private_stream(reason)
-            case QueryOutcome() | EvidenceGathered():
+            case IdentifyTrade(execution=execution):
+                self._identify(execution)
+            case QueryOutcome() | EvidenceGathered() | TradeIdentified():
                 self.context.orders[message.symbol].tell(message)
 
     def _submit(self, request: Submit) -> None:
@@ -179,6 +202,17 @@ class VenueGateway(LoopActor):
             return QueryOutcome(client_id=order.client_id, symbol=order.symbol, result=result)
 
         self.pipe_to_self(self.context.venue.query(order), wrap, lambda error: wrap(Unknown(reason=str(error))))
+
+    def _identify(self, execution: Execution) -> None:
+        order = OrderRef(symbol=execution.symbol, client_id="", venue_id=execution.venue_order_id, child=True)
+
+        def named(result: QueryResult) -> TradeIdentified:
+            if not isinstance(result, OrderReport):
+                return TradeIdentified(execution=execution)
+            told = msgspec.structs.replace(execution, client_id=result.client_id, origin=result.origin)
+            return TradeIdentified(execution=told)
+
+        self.pipe_to_self(self.context.venue.query(order), named, lambda _error: TradeIdentified(execution=execution))
 
     def _gather(self, request: GatherEvidence) -> None:
         def wrap(snapshot: VenueSnapshot | None) -> EvidenceGathered:

@@ -398,7 +398,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 class TradeClosed(msgspec.Struct, frozen=True, kw_only=True):
     """A trade from flat to flat.
 
-    pnl: quote units, net of commissions. outcome: what closed it: tp2, tp1, break_even, stopped, exit, external.
+    pnl: quote units, net of commissions. outcome: what closed it: tp2, tp1, break_even, stopped, exit, external (by
+    another hand), or the venue itself: liquidated, deleveraged, settled.
     """
 
     key: str

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
-from execactor.domain.fill import Execution
+from execactor.domain.fill import Execution, Origin
 from execactor.domain.lanes import VENUE
 from execactor.domain.order import OrderEvent, RejectCause
 from execactor.domain.side import Side
@@ -33,6 +33,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reduce_only: bool = False
     reason: str = ""
     time_ms: int = 0
+    origin: Origin = Origin.ORDER
 
 
 class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from execactor.domain.fill import Origin
 from execactor.domain.messages import Alert, AlertLevel, PlanEnded, PlanStarted, RequestReconcile, TradeClosed
 from execactor.domain.order import Order, OrderState, Role
 from execactor.domain.position import Position
@@ -111,6 +112,7 @@ def summary(state: TradeState, now_ns: int) -> TradeClosed:
     assert plan is not None
     bought, paid = _traded(state, closing=False)
     sold, received = _traded(state, closing=True)
+    sold, received = sold + state.stray_filled, received + state.stray_quote
     return TradeClosed(
         key=plan.key,
         symbol=plan.symbol,
@@ -133,7 +135,16 @@ def _traded(state: TradeState, *, closing: bool) -> tuple[Decimal, Decimal]:
     return sum((o.filled for o in orders), Decimal(0)), sum((o.quote_filled for o in orders), Decimal(0))
 
 
+_FORCED = {
+    Origin.LIQUIDATION: "liquidated",
+    Origin.DELEVERAGING: "deleveraged",
+    Origin.SETTLEMENT: "settled",
+}
+
+
 def _outcome(state: TradeState) -> str:
+    if state.closed_by in _FORCED:
+        return _FORCED[state.closed_by]
     if state.filled(Role.EXIT):
         return "exit"
     if state.filled(Role.STOP):

@@ -7,7 +7,7 @@ lacks the venue's confirmation of, so that a lost effect heals at the next tick.
 import msgspec
 
 from execactor.domain.account import EngineState
-from execactor.domain.fill import Execution
+from execactor.domain.fill import Execution, Origin
 from execactor.domain.instrument import Instrument
 from execactor.domain.messages import (
     Alert,
@@ -322,10 +322,27 @@ def _without_entries(state: TradeState, reason: str) -> tuple[TradeState, list[E
     return msgspec.structs.replace(state, queued=None, withdrawn=withdrawn), dropped
 
 
+_HANDS = {
+    Origin.ORDER: ("STRAY_EXECUTION", "by an order that is not ours"),
+    Origin.LIQUIDATION: ("LIQUIDATED", "by the venue: the position is being liquidated"),
+    Origin.DELEVERAGING: ("DELEVERAGED", "by the venue: the position was deleveraged"),
+    Origin.SETTLEMENT: ("SETTLED", "by the venue: the symbol was settled"),
+}
+
+
 def _on_stray(state: TradeState, execution: Execution, now_ns: int) -> tuple[TradeState, list[Effect]]:
+    closing = execution.side is state.position.closing_side and not state.position.flat
     state = _book(state, execution, None, now_ns)
-    text = f"{execution.side} {execution.quantity} at {execution.price} by an order that is not ours"
-    alert = Alert(level=AlertLevel.CRITICAL, code="STRAY_EXECUTION", text=text, symbol=state.symbol)
+    if closing:
+        state = msgspec.structs.replace(
+            state,
+            stray_filled=state.stray_filled + execution.quantity,
+            stray_quote=state.stray_quote + execution.quantity * execution.price,
+            closed_by=execution.origin if state.position.flat else state.closed_by,
+        )
+    code, who = _HANDS[execution.origin]
+    text = f"{execution.side} {execution.quantity} at {execution.price} {who}"
+    alert = Alert(level=AlertLevel.CRITICAL, code=code, text=text, symbol=state.symbol)
     return state, [alert, RequestReconcile(symbol=state.symbol, reason=f"{state.symbol}: {text}")]
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from execactor.domain.fill import Origin
 from execactor.domain.ids import client_order_id, parse
 from execactor.domain.instrument import Instrument
 from execactor.domain.messages import (
@@ -97,7 +98,9 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
     included, by client id. asked_ns: when a request was last made, by client id (cancels: "cancel:" + id).
     may_enter: the engine takes risk; a plan waits until it does.
     done: keys of plans taken up before, with the hash of their body; such a key never enters again.
-    venue_quantity: the position as the venue last stated it. Times are monotonic nanoseconds; 0 means never.
+    venue_quantity: the position as the venue last stated it. stray_*: what trades that no order of ours made closed,
+    base and quote units; closed_by: whose act it was that left nothing open. Times are monotonic nanoseconds; 0 means
+    never.
     """
 
     instrument: Instrument
@@ -121,6 +124,9 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
     mark: Decimal | None = None
     breached_since_ns: int = 0
     exposed_since_ns: int = 0
+    stray_filled: Decimal = Decimal(0)
+    stray_quote: Decimal = Decimal(0)
+    closed_by: Origin = Origin.ORDER
     stop_evidence_ns: int = 0
     venue_quantity: Decimal | None = None
     venue_quantity_ns: int = 0

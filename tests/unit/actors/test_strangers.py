@@ -9,6 +9,7 @@ from rule_makers import SYMBOL, execution, stop_intent
 from test_order_doubts import Desk, approved, shown, shown_stop
 
 from execactor.actors.position import Describe
+from execactor.domain.fill import Origin
 from execactor.domain.messages import (
     CancelOrder,
     EnterSafeMode,
@@ -22,17 +23,18 @@ from execactor.domain.messages import (
 )
 from execactor.domain.order import OrderEvent, OrderState
 from execactor.domain.position import Position
-from execactor.domain.reports import Acknowledged, ExecutionReport, OrderReport, Unknown
+from execactor.domain.reports import Acknowledged, ExecutionReport, NotFound, OrderReport, Unknown
+from execactor.domain.side import Side
 from execactor.store.records import ExecutionAttributed, ExecutionBooked
 from execactor.store.recovery import replay
 
 
 def foreign(**changes: Any) -> OrderReport:
-    return shown(client_id="web_1", venue_id="5001", **changes)
+    return shown(**{"client_id": "web_1", "venue_id": "5001"} | changes)
 
 
 def trade(trade_id: int = 1, **changes: Any) -> ExecutionReport:
-    made = execution(trade_id, **{"venue_order_id": "5001"} | changes)
+    made = execution(trade_id, **{"venue_order_id": "5001", "client_id": "web_1"} | changes)
     return ExecutionReport(execution=made, filled=made.quantity)
 
 
@@ -213,3 +215,83 @@ async def test_a_trade_that_an_adopted_position_holds_already_moves_nothing(
     assert len(stage.told("account", EnterSafeMode)) == 1, "another hand was at work either way"
     position = replay(stage.journal.rows()).symbol(SYMBOL).position
     assert position.quantity == Decimal("0.01") * (1 + strays)
+
+
+# What the venue does itself, and whose trades a listing shows.
+
+
+LISTED = execution(7, side=Side.SELL, venue_order_id="5001")
+
+
+async def listing(stage: Stage, desk: Desk) -> None:
+    arrived = SnapshotArrived(snapshot=snapshot(trades=[LISTED], requested_ns=10 * SECOND))
+    await stage.tell(desk.ref, arrived)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "origin", "safe_mode"),
+    [
+        ("autoclose-1591702613943", Origin.LIQUIDATION, True),
+        ("adl_autoclose", Origin.DELEVERAGING, False),
+        ("settlement_autoclose-1", Origin.SETTLEMENT, False),
+    ],
+)
+@pytest.mark.parametrize("listed", [False, True])
+async def test_a_trade_that_the_venue_made_itself_is_booked_and_named(
+    stage: Stage, desk: Desk, client_id: str, origin: Origin, *, safe_mode: bool, listed: bool
+) -> None:
+    if listed:
+        await listing(stage, desk)
+        assert stage.told("position", StrayExecution) == []
+        await stage.answer("query", foreign(client_id=client_id, origin=origin))
+    else:
+        await stage.tell(desk.ref, foreign(client_id=client_id, origin=origin))
+        await stage.tell(desk.ref, trade(7, side=Side.SELL, client_id=client_id, origin=origin))
+    [stray] = stage.told("position", StrayExecution)
+    assert (stray.execution.origin, stray.execution.client_id) == (origin, client_id)
+    assert len(stage.told("risk", StrayExecution)) == len(stage.records(ExecutionBooked)) == 1
+    assert stage.alerts("FOREIGN_ORDER") == []
+    assert len(stage.told("account", EnterSafeMode)) == safe_mode
+
+
+async def test_what_the_venue_does_itself_does_not_wait_for_a_child_of_ours(stage: Stage, desk: Desk) -> None:
+    await stop_working(desk)
+    await stage.tell(desk.ref, trade(client_id="adl_autoclose", origin=Origin.DELEVERAGING))
+    assert len(stage.told("position", StrayExecution)) == 1
+
+
+async def test_a_listed_trade_of_an_order_whose_venue_id_we_never_learned_is_ours(stage: Stage, desk: Desk) -> None:
+    await desk.send(approved(), Unknown(reason="timeout"))
+    await stage.answer("query", NotFound())
+    made = execution(7, quantity="0.05", venue_order_id="5001")
+    await stage.tell(desk.ref, SnapshotArrived(snapshot=snapshot("0.05", trades=[made])))
+    for _ in range(4):
+        await stage.after(SECOND)
+    ours = shown(OrderEvent.FILLED, venue_id="5001", filled=Decimal("0.05"))
+    for subject, answer in stage.venue.asked["query"]:
+        if subject.child and not answer.done():
+            answer.set_result(ours)
+    await stage.settle()
+    assert (await desk.order()).filled == Decimal("0.05")
+    assert stage.told("position", StrayExecution) == []
+    assert stage.told("account", EnterSafeMode) == []
+
+
+@pytest.mark.parametrize("answer", [Unknown(reason="503"), NotFound(), RuntimeError("a bug in the adapter")])
+async def test_a_listed_trade_that_the_venue_does_not_name_is_another_hands(
+    stage: Stage, desk: Desk, answer: Any
+) -> None:
+    await listing(stage, desk)
+    await stage.answer("query", answer)
+    assert len(stage.told("position", StrayExecution)) == 1
+    assert "not ours" in stage.told("account", EnterSafeMode)[0].reason
+
+
+async def test_a_question_whose_answer_is_lost_holds_a_trade_for_a_second(stage: Stage, desk: Desk) -> None:
+    await listing(stage, desk)
+    await stage.after(999 * MS)
+    assert stage.told("position", StrayExecution) == []
+    await stage.after(MS)
+    assert len(stage.told("position", StrayExecution)) == 1
+    await stage.answer("query", foreign())
+    assert len(stage.told("position", StrayExecution)) == 1, "a late answer books nothing twice"

@@ -10,7 +10,7 @@ from execactor.domain.fill import Execution
 from execactor.domain.reports import ConditionalReport, OrderReport
 from execactor.venues.binance_frames import BAD_JSON, Unreadable, excerpt, finite, number, side
 from execactor.venues.binance_usdm import wire
-from execactor.venues.binance_usdm.decode import algo_event, order_event
+from execactor.venues.binance_usdm.decode import algo_event, order_event, origin
 
 Parsed = TypeVar("Parsed")
 
@@ -124,6 +124,7 @@ def _order_report(answer: wire.OrderObject) -> OrderReport:
         average_price=finite(answer.avgPrice or Decimal(0)) or None,
         reduce_only=answer.reduceOnly,
         time_ms=answer.updateTime,
+        origin=origin(answer.clientOrderId, answer.origType or answer.type),
     )
 
 

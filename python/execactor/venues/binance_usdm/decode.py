@@ -15,7 +15,7 @@ from decimal import Decimal
 
 import msgspec
 
-from execactor.domain.fill import Execution
+from execactor.domain.fill import Execution, Origin
 from execactor.domain.order import OrderEvent
 from execactor.domain.reports import (
     AccountReport,
@@ -61,6 +61,13 @@ EXPIRY_REASONS: Mapping[str, str] = {
     "8": "the stop was triggered",
     "9": "the rest of a market order",
 }
+_ORIGINS: tuple[tuple[str, Origin], ...] = (
+    ("autoclose-", Origin.LIQUIDATION),
+    ("adl_autoclose", Origin.DELEVERAGING),
+    ("settlement_autoclose-", Origin.SETTLEMENT),
+)
+"""The client ids under which the venue itself trades on an account (fact sheet section 8)."""
+
 _EXECUTIONS = frozenset({"TRADE", "CALCULATED"})
 _CHANGES = frozenset({"NEW", "CANCELED", "EXPIRED", "AMENDMENT", "REJECTED"})
 _COUNTED = frozenset(
@@ -152,6 +159,15 @@ def order_event(status: str) -> OrderEvent:
     return event
 
 
+def origin(client_id: str, order_type: str = "", execution_type: str = "") -> Origin:
+    """Whose act an order is, by its client id; by its type, or that of its trade, where the id tells nothing."""
+    for start, found in _ORIGINS:
+        if client_id.startswith(start):
+            return found
+    liquidated = order_type == "LIQUIDATION" or execution_type == "CALCULATED"
+    return Origin.LIQUIDATION if liquidated else Origin.ORDER
+
+
 def algo_event(status: str, executed: Decimal) -> OrderEvent:
     """What the status of a conditional order means. Raises Unreadable for an unknown one."""
     if status == "FINISHED":
@@ -179,6 +195,7 @@ def _execution(order: wire.OrderData) -> ExecutionReport:
         realized_pnl=finite(order.rp),
         maker=order.m,
         time_ms=order.T,
+        origin=origin(order.c, order.ot or order.o, order.x),
     )
     return ExecutionReport(execution=execution, filled=finite(order.z), final=order.X == "FILLED")
 
@@ -207,6 +224,7 @@ def _order(order: wire.OrderData) -> OrderReport:
         reduce_only=order.R,
         reason=reason,
         time_ms=order.T,
+        origin=origin(order.c, order.ot or order.o, order.x),
     )
 
 

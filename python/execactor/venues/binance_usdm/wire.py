@@ -30,6 +30,7 @@ class OrderData(msgspec.Struct):
     N: str | None = None
     rp: Decimal = Decimal(0)
     er: str | int | None = None
+    ot: str = ""
 
 
 class OrderTradeUpdate(msgspec.Struct):
@@ -118,6 +119,7 @@ class OrderObject(msgspec.Struct):
     avgPrice: Decimal | None = None  # noqa: N815
     reduceOnly: bool = False  # noqa: N815
     updateTime: int = 0  # noqa: N815
+    origType: str = ""  # noqa: N815
 
 
 class AlgoObject(msgspec.Struct):
