@@ -115,7 +115,9 @@ def assemble(
         orphan_stop_fraction=config.protection.orphan_stop_fraction,
         halt_marker=config.data_path / HALT_MARKER,
     )
-    context = Context(settings, journal, venue, instruments, clock, replay(journal.rows()))
+    context = Context(
+        settings, journal, venue, instruments, clock, replay(journal.rows()), asyncio.get_running_loop().call_soon
+    )
     system = ActorSystem(clock)
     books = MarketBooks(context)
     _start_actors(context, system, books)

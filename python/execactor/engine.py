@@ -13,8 +13,8 @@ import pykka
 
 from execactor import assembly, config
 from execactor.actors.account import AccountStatus, Begin
-from execactor.actors.context import Tap
 from execactor.actors.position import Describe, PositionView
+from execactor.actors.recorder import Tap
 from execactor.assembly import Assembly
 from execactor.config import Config, Credentials
 from execactor.domain.account import EngineState
@@ -333,7 +333,9 @@ class Engine:
     @property
     def journal(self) -> Journal:
         """What the running engine wrote down, for reading. Raises ExecactorError while it does not run."""
-        return self._running().context.journal
+        context = self._running().context
+        context.write()
+        return context.journal
 
     def on_record(self, tap: Tap) -> Callable[[], None]:
         """Call `tap` with each journal record from now on, as it is written; returns what ends that."""
@@ -391,12 +393,9 @@ class Engine:
         self._performance.trades.extend(context.recovered.trades)
         recovered = (Fill(client_id=name, execution=execution) for name, execution in context.recovered.executions)
         self._fills = deque(recovered, maxlen=RECENT)
-        context.taps += [
-            self.listeners.on_record,
-            self._performance.on_record,
-            self._expectations.on_record,
-            self._on_record,
-        ]
+        context.taps.extend(
+            (self.listeners.on_record, self._performance.on_record, self._expectations.on_record, self._on_record)
+        )
         context.state_listeners.append(self._on_state)
 
     def _on_record(self, record: Record) -> None:
@@ -442,7 +441,7 @@ class Engine:
         for ref in late:
             logger.error("%s did not stop in time", ref)
         await made.context.venue.close()
-        made.context.write()
+        made.context.recorder.end_turn()
         if not made.context.durable:
             logger.critical(
                 "the journal could not be written to its end: the next start learns the rest from the venue"

@@ -122,8 +122,10 @@ def fill_the_disk(s: Session) -> None:
     context = context_of(s)
     [[pages]] = list(context.journal._db.execute("pragma page_count"))
     context.journal._db.execute(f"pragma max_page_count = {pages}")
+    context.write()
     while context.durable:
         context.record(Alert(level=AlertLevel.INFO, code="FILLER", text="x" * 200), "")
+        context.write()
 
 
 def make_room(s: Session) -> None:

@@ -1,7 +1,6 @@
 """What the actors of one account share: the journal, the venue, the settings, and each other's refs."""
 
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 import msgspec
 import pykka
 
+from execactor.actors.recorder import Defer, Recorder, Tap
 from execactor.domain.account import EngineState
-from execactor.domain.errors import RetryLater
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
 from execactor.domain.messages import DecisionReceived, EngineStateChanged, EnterSafeMode, OrderUpdate, StrayExecution
@@ -19,15 +18,14 @@ from execactor.risk.limits import Limits
 from execactor.runtime import Clock, Supervision
 from execactor.runtime.latency import LatencyBoard
 from execactor.store.journal import Journal, JournalRow
-from execactor.store.records import Record, encode
-from execactor.store.recovery import Recovered, SymbolHistory, as_after_a_restart, fold
+from execactor.store.records import Record
+from execactor.store.recovery import Recovered, SymbolHistory, as_after_a_restart
 from execactor.tactics.trade import TradePolicy
 from execactor.venues.port import Venue
 
 logger = logging.getLogger(__name__)
 
 Ref = pykka.ActorRef[Any]
-Tap = Callable[[Record], None]
 
 PERSISTENT = Supervision(keep_trying_ns=1_000_000_000)
 """An actor of the engine is never given up: others rely on it, and protection must go on as well as it can."""
@@ -85,8 +83,7 @@ class Context:
     the venue's time of the last execution that we know of), and decisions that wait until risk may be taken.
     stream_since_ms: the venue's time since which the private stream stands. marked_ns: monotonic time of the market
     stream's last mark price, by symbol.
-    closing: the engine stops; what still
-    comes from the venue is for the next start.
+    closing: the engine stops; what still comes from the venue is for the next start. defer: see Recorder.
     """
 
     def __init__(
@@ -97,16 +94,16 @@ class Context:
         instruments: Mapping[str, Instrument],
         clock: Clock,
         recovered: Recovered,
+        defer: Defer | None = None,
     ) -> None:
         self.settings = settings
         self.journal = journal
         self.venue = venue
         self.instruments = instruments
         self.clock = clock
-        self.recovered = recovered
+        self.recorder = Recorder(journal, clock, recovered, self._unwritable, defer)
         self.latencies = LatencyBoard()
         self.view = AccountView()
-        self.taps: list[Tap] = []
         self.state_listeners: list[Callable[[EngineStateChanged], None]] = []
         self.engine_state = EngineState.STARTING
         self.epoch = recovered.epoch
@@ -119,7 +116,6 @@ class Context:
         self.last_trade_ms = {name: history.last_trade_ms for name, history in recovered.symbols.items()}
         self.waiting: dict[str, DecisionReceived] = {}
         self.closing = False
-        self._unwritten: deque[tuple[int, str, Record]] = deque()
         self.account: Ref
         self.risk: Ref
         self.reconciler: Ref
@@ -140,43 +136,35 @@ class Context:
         return self.clock.now_ns() // 1_000_000 + int(self.venue.clock_offset_ms())
 
     @property
+    def recovered(self) -> Recovered:
+        """What the journal tells, this run included."""
+        return self.recorder.recovered
+
+    @property
+    def taps(self) -> list[Tap]:
+        """Who sees each record once it is written."""
+        return self.recorder.taps
+
+    @property
     def durable(self) -> bool:
         """Whether the journal holds every record; while it does not, nothing that takes risk may leave."""
-        return not self._unwritten
+        return self.recorder.durable
 
     def record(self, record: Record, key: str) -> None:
-        """Write to the journal, then show it to the taps; a failing tap is logged and does not hurt trading.
-
-        A journal that cannot be written must not stop protection: the record waits in memory, and the engine takes no
-        new risk.
-        """
-        ts_ns = self.clock.now_ns()
-        self._unwritten.append((ts_ns, key, record))
-        self.write()
-        fold(self.recovered, record, ts_ns)
-        for tap in self.taps:
-            try:
-                tap(record)
-            except Exception:
-                logger.exception("a listener to journal records failed")
+        """Have a record written in this turn of the loop, or by the next `write`."""
+        self.recorder.record(record, key)
 
     def write(self) -> None:
-        """Write the records that wait, in their order, as far as the disk takes them."""
-        while self._unwritten:
-            ts_ns, key, record = self._unwritten[0]
-            try:
-                self.journal.append(record, key=key, ts_ns=ts_ns)
-            except RetryLater as error:
-                if not self.closing:
-                    self.account.tell(EnterSafeMode(reason=str(error)))
-                return
-            self._unwritten.popleft()
+        """Have the journal hold every record. To be called before anything leaves the process."""
+        self.recorder.write()
 
     def rows(self) -> Iterator[JournalRow]:
         """The journal's records, and those that wait for their place in it."""
-        yield from self.journal.rows()
-        for number, (ts_ns, key, record) in enumerate(self._unwritten, self.journal.seq + 1):
-            yield JournalRow(number, ts_ns, encode(record)[0], key, record)
+        return self.recorder.rows()
+
+    def _unwritable(self, reason: str) -> None:
+        if not self.closing:
+            self.account.tell(EnterSafeMode(reason=reason))
 
     def executions_of(self, symbol: str) -> list[tuple[str, Execution]]:
         """Executions of a symbol's present plan in the journal, with the client id of their order."""

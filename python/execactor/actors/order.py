@@ -117,6 +117,7 @@ class OrderActor(OrderKeeper):
             raise ValueError(f"{intent.client_id} increases risk and carries no approval")
         now_ns = self.clock.monotonic_ns()
         self.context.record(IntentRecorded(intent=intent, epoch=self.context.epoch), intent.client_id)
+        self.context.write()
         self.table.add(intent)
         if token is not None and not self.context.durable:
             facts = Facts(reason="the journal cannot be written: no entry leaves", cause=RejectCause.RISK)

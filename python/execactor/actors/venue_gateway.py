@@ -39,7 +39,9 @@ from execactor.venues.port import OrderRef
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True):
-    """OrderActor -> gateway: send a journaled order."""
+    """OrderActor -> gateway: send a journaled order. Urgent: nobody waits for anything else while it lies here."""
+
+    lane: ClassVar[int] = VENUE
 
     intent: OrderIntent
     token: RiskApproved | None = None
@@ -47,6 +49,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True):
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True):
     """OrderActor -> gateway."""
+
+    lane: ClassVar[int] = VENUE
 
     order: OrderRef
 
@@ -171,6 +175,7 @@ class VenueGateway(LoopActor):
             now_ns = self.clock.monotonic_ns()
             return last_look(intent, token, state=self.context.engine_state, epoch=self.context.epoch, now_ns=now_ns)
 
+        self.context.write()
         answer = self.context.venue.submit(intent, guard)
         sent_ns = self.clock.monotonic_ns()
         if intent.decided_ns and not intent.role.protective:
@@ -190,6 +195,7 @@ class VenueGateway(LoopActor):
             result = _answer(done, Unknown(reason="the venue adapter lost the answer"))
             self._tell(asker, CancelOutcome(client_id=order.client_id, symbol=order.symbol, result=result))
 
+        self.context.write()
         self.context.venue.cancel(order).add_done_callback(report)
 
     def _tell(self, asker: Ref, outcome: SubmitOutcome | CancelOutcome) -> None:

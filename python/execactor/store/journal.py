@@ -8,7 +8,8 @@ Durability `process`: a record is in the operating system's hands before `append
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import apsw
@@ -32,7 +33,11 @@ create table if not exists journal (
 );
 """
 _STORED = "select seq, ts_ns, kind, key, payload, chain_hash from journal order by seq"
-_INSERT = "insert into journal (seq, ts_ns, kind, key, payload, chain_hash) values (?, ?, ?, ?, ?, ?)"
+_INSERT = "insert into journal (seq, ts_ns, kind, key, payload, chain_hash) values "
+_PLACES = "(?, ?, ?, ?, ?, ?)"
+
+Draft = tuple[int, str, Record]
+"""A record to be written, with its time (ns, wall) and what it is about."""
 
 
 class JournalRow(msgspec.Struct, frozen=True):
@@ -76,15 +81,26 @@ class Journal:
 
         Raises RetryLater when the disk does not take it; nothing is written then.
         """
-        kind, payload = encode(record)
-        seq = self.seq + 1
-        chain = _chain(self._hash, seq, ts_ns, kind, key, payload)
+        self.append_all([(ts_ns, key, record)])
+        return self.seq
+
+    def append_all(self, drafts: Sequence[Draft]) -> None:
+        """Write records, all or none of them, in one transaction.
+
+        Raises RetryLater when the disk does not take them; nothing is written then.
+        """
+        seq, chain = self.seq, self._hash
+        values: list[int | str | bytes] = []
+        for ts_ns, key, record in drafts:
+            kind, payload = encode(record)
+            seq += 1
+            chain = _chain(chain, seq, ts_ns, kind, key, payload)
+            values += (seq, ts_ns, kind, key, payload, chain)
         try:
-            self._cursor.execute(_INSERT, (seq, ts_ns, kind, key, payload, chain))
+            self._cursor.execute(_insert(len(drafts)), values)
         except apsw.Error as error:
             raise RetryLater(f"the journal {self.path} cannot be written: {error}") from error
         self.seq, self._hash = seq, chain
-        return seq
 
     def rows(self, after: int = 0) -> Iterator[JournalRow]:
         """Records with a sequence number above `after`, in order."""
@@ -128,6 +144,11 @@ class Journal:
                 raise InvariantViolated(f"{self.path}: the hash chain is broken at record {seq}; restore a backup")
             last = seq
         return last, chain
+
+
+@cache
+def _insert(records: int) -> str:
+    return _INSERT + ", ".join([_PLACES] * records)
 
 
 def _chain(previous: bytes, seq: int, ts_ns: int, kind: str, key: str, payload: bytes) -> bytes:

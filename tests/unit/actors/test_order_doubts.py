@@ -168,7 +168,7 @@ async def test_no_entry_leaves_while_the_journal_cannot_be_written(stage: Stage,
 
 
 def _waiting(stage: Stage) -> list[Any]:
-    return [record for _, _, record in stage.context._unwritten]
+    return [record for _, _, record in stage.context.recorder._unwritten]
 
 
 async def test_an_entry_without_an_answer_is_asked_about_at_once(stage: Stage, desk: Desk) -> None:
