@@ -41,6 +41,7 @@ def test_killed_at_drawn_instants_another_life_ends_the_trades() -> None:
     assert {outcome.lives for outcome in outcomes} == {1, 2, 3, 4}
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("options", [("--faults", "rough", "--kills")])
 def test_faults_and_kills_are_the_same_in_two_processes(options: tuple[str, ...]) -> None:
     running = [started(hash_seed, *options) for hash_seed in ("1", "2")]

@@ -27,6 +27,7 @@ from execactor.simulator.checker import Report, check
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 PATIENCE_S = 180.0
 SECOND = 1_000_000_000
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 Faults = Literal["none", "default", "rough"]
 Step = Callable[[Stage, Engine], Awaitable[None]]
 
@@ -132,9 +133,9 @@ async def life(stage: Stage, steps: deque[Step]) -> int:
         return len(engine.trades())
 
 
-def run(seed: int, *, faults: Faults = "none", kills: bool = False, directory: Path | None = None) -> Outcome:
+def run(seed: int, *, faults: Faults = "none", kills: bool = False) -> Outcome:
     """Play the plan on one seed; with kills, the engine is killed at up to three drawn instants."""
-    with tempfile.TemporaryDirectory(dir=directory) as disk, Simulation(seed) as simulation:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as disk, Simulation(seed) as simulation:
         stage = Stage(simulation, Path(disk), SimulatorConfig(seed=seed, volatility_bps=0.5, faults=faults))
         draw = simulation.streams.of("kills").random
         steps = plan()

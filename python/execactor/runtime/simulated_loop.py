@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import math
 import sys
+import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextvars import Context
@@ -310,11 +311,12 @@ class SimulatedLoop(LoopWithoutIo):
 
     def bury(self) -> None:
         """Release what an abandoned program left. What its finally blocks do now reaches nobody."""
-        for task in self._tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own name, not in typeshed
-            _close(task.get_coro())
-        self._tasks.clear()
-        self._kept.clear()
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # coroutines that never began
+            for task in self._tasks:
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own name, not in typeshed
+                _close(task.get_coro())
+            self._tasks.clear()
+            self._kept.clear()
 
     # The rest of asyncio's interface
 

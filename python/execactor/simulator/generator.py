@@ -42,10 +42,12 @@ class GeneratedMarket(Market):
         self._rng = rng
         self._speed = speed
         self._volatility = volatility_bps / 10_000
+        self._tick_lot = float(symbol.tick * symbol.step)
         self._book = MatchingBook()
         self._sizes: tuple[dict[int, int], dict[int, int]] = ({}, {})  # lots by ticks: bids, asks
         self._quotes: dict[int, _Quote] = {}
         self._ladder: dict[tuple[int, int], _Quote] = {}  # by (sign, rung)
+        self._climbed: dict[int, int] = {}  # nearest rung of a whole ladder, by sign
         self._touch: dict[int, _Quote] = {}  # by sign
         self._own: dict[int, tuple[int, int]] = {}  # account's resting orders: (sign, ticks)
         self._next_quote_id = 1
@@ -152,9 +154,9 @@ class GeneratedMarket(Market):
 
     def _withdraw_crossing(self, bid: int, ask: int) -> None:
         """Takes away the quotes that the new best prices would hit."""
-        for quote in list(self._quotes.values()):
-            if (quote.ticks >= ask) if quote.sign > 0 else (quote.ticks <= bid):
-                self._cancel(quote)
+        quotes = self._quotes.values()
+        for quote in [quote for quote in quotes if (quote.ticks >= ask if quote.sign > 0 else quote.ticks <= bid)]:
+            self._cancel(quote)
 
     def _sweep(self, sign: int, ticks: int) -> None:
         """Trades the account's orders out of the way of the moving mid: a taker of `sign` down or up to `ticks`."""
@@ -169,6 +171,9 @@ class GeneratedMarket(Market):
 
     def _climb(self, sign: int, nearest: int) -> None:
         """Keeps the ladder's rungs of one side: LADDER_LEVELS of them from the nearest outwards."""
+        if self._climbed.get(sign) == nearest:
+            return
+        self._climbed[sign] = nearest
         wanted = range(nearest, nearest - sign * LADDER_LEVELS, -sign)
         for key in [key for key in self._ladder if key[0] == sign and key[1] not in wanted]:
             self._cancel(self._ladder[key])
@@ -182,7 +187,7 @@ class GeneratedMarket(Market):
         self._market_order(_LADDER, sign, self._size(FLOW_NOTIONAL * (10 if self._rng.random() < 0.05 else 1)), None)
 
     def _size(self, notional: int) -> int:
-        usual = notional / (float(self.symbol.tick * self.symbol.step) * self._mid)
+        usual = notional / (self._tick_lot * self._mid)
         return max(1, round(usual * self._rng.uniform(0.3, 1.7)))
 
     def _quote(self, sign: int, ticks: int, lots: int) -> _Quote:
@@ -206,6 +211,7 @@ class GeneratedMarket(Market):
         key = (quote.sign, quote.ticks // self._rung)
         if self._ladder.get(key) is quote:
             del self._ladder[key]
+            self._climbed.pop(quote.sign, None)
 
     def _limit_order(self, order_id: int, owner: int, sign: int, ticks: int, lots: int) -> int:
         fills, resting, _ = self._book.limit(order_id, owner, 1 if sign > 0 else -1, ticks, lots)

@@ -203,7 +203,20 @@ def test_abandoning_nothing_does_no_harm(simulation: Simulation) -> None:
 def test_closing_releases_what_the_dead_left(recwarn: pytest.WarningsRecorder) -> None:
     with Simulation(1) as simulation:
         program = Program(simulation)
-        killed(program)
+
+        def kill() -> None:
+            program.tasks.append(loop.create_task(program.wait()))  # which never begins
+            simulation.abandon()
+
+        async def run() -> None:
+            nonlocal loop
+            loop = asyncio.get_running_loop()
+            await program.run()
+
+        loop: asyncio.AbstractEventLoop
+        simulation.world_at(simulation.timeline.now_ns + 2 * SECOND, kill)
+        with pytest.raises(Abandoned):
+            simulation.run(run())
     simulation.close()
     gc.collect()
     assert all(task.get_coro().cr_frame is None for task in program.tasks)  # type: ignore[union-attr]

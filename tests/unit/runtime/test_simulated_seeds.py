@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import simulated_workload
 
 import execactor
@@ -20,6 +21,7 @@ def started(hash_seed: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.timeout(600)
 def test_1000_seeds_are_the_same_in_two_processes_and_differ_from_each_other() -> None:
     running = [started("1"), started("2")]
     one, other = (process.communicate()[0].splitlines() for process in running)
