@@ -12,6 +12,7 @@ from execactor.runtime.dispatcher import Dispatcher
 from execactor.runtime.event_log import EventLog
 from execactor.runtime.future import LoopFuture, WouldDeadlock, as_awaitable
 from execactor.runtime.hygiene import freeze_garbage, set_switch_interval
+from execactor.runtime.introspection import ActorSnapshot, HandlerTimes
 from execactor.runtime.loop_actor import LoopActor
 from execactor.runtime.loop_without_io import NotSimulated
 from execactor.runtime.mailbox import Lane
@@ -23,7 +24,7 @@ from execactor.runtime.simulated_actors import InjectedFailure
 from execactor.runtime.simulated_loop import Abandoned, Deadlock, SimulatedLoop
 from execactor.runtime.supervision import Supervision
 from execactor.runtime.supervisor import StartChild, StopChild, Supervisor
-from execactor.runtime.system import ActorSnapshot, ActorSystem
+from execactor.runtime.system import ActorSystem
 from execactor.runtime.timeline import Livelock
 from execactor.runtime.timers import Timers
 from execactor.runtime.watch import Terminated
@@ -39,6 +40,7 @@ __all__ = [
     "Deadlock",
     "Dispatcher",
     "EventLog",
+    "HandlerTimes",
     "InjectedFailure",
     "Lane",
     "Livelock",

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from execactor.runtime.admission import mailbox_full, put_from_outside
 from execactor.runtime.answers import answer, answer_error, answer_lost
+from execactor.runtime.introspection import FIRST_SAMPLE, HandlerClock, next_sample
 from execactor.runtime.life import Life
 from execactor.runtime.mailbox import (
     PYKKA_MESSAGES,
@@ -36,7 +37,13 @@ class Cell(Life):
     Apart from `put` and `refuse`, everything runs on the dispatcher's thread.
     """
 
-    __slots__ = ()
+    __slots__ = ("_next_sample", "_sampled_since_ns", "handler_clock")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.handler_clock: HandlerClock | None = None
+        self._next_sample = FIRST_SAMPLE
+        self._sampled_since_ns: int | None = None
 
     # The inbox, as pykka knows it
 
@@ -103,6 +110,8 @@ class Cell(Life):
             self._change_phase()
             dispatcher.must_yield()
             return self.wants()
+        if self.processed >= self._next_sample:
+            return self._visit_timed(hot=hot)
         while True:
             letter = mailbox.pop_hot() if hot else mailbox.pop()
             if letter is None:
@@ -132,6 +141,25 @@ class Cell(Life):
                     answer(letter.reply_to, response)
             if dispatcher.must_yield() or self.phase is not _READY:
                 return self.wants()
+
+    def _visit_timed(self, *, hot: bool) -> bool | None:
+        """A visit for one message, to see how long its handler takes."""
+        monotonic_ns = self.system.clock.monotonic_ns
+        before = self.processed
+        self._next_sample = next_sample(before)
+        self._dispatcher.one_message_only()
+        started_ns = monotonic_ns()
+        wants_hot = self.visit(hot=hot)
+        if self.phase is Phase.SUSPENDED:
+            self._sampled_since_ns = started_ns
+        elif self.processed > before:
+            self._record_time(monotonic_ns() - started_ns)
+        return wants_hot
+
+    def _record_time(self, duration_ns: int) -> None:
+        if self.handler_clock is None:
+            self.handler_clock = HandlerClock()
+        self.handler_clock.record(duration_ns)
 
     def _is_void(self, letter: Addressed) -> bool:
         """Whether a letter is not to be handled: its timer was cancelled, or it has expired."""
@@ -178,6 +206,7 @@ class Cell(Life):
             return
         task = self._dispatcher.loop.create_task(handler, name=f"{self.name} {type(letter.message).__qualname__}")
         self._in_flight = (task, letter)
+        self._sampled_since_ns = None
         self.phase = Phase.SUSPENDED
         task.add_done_callback(self._resume)
 
@@ -188,6 +217,9 @@ class Cell(Life):
         letter = self._in_flight[1]
         self._in_flight = None
         self.phase = _READY
+        if self._sampled_since_ns is not None:
+            self._record_time(self.system.clock.monotonic_ns() - self._sampled_since_ns)
+            self._sampled_since_ns = None
         if exc is None:
             if letter.reply_to is not None:
                 answer(letter.reply_to, task.result())

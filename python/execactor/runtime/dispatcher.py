@@ -155,6 +155,11 @@ class Dispatcher:
         self._preempted = True
         return True
 
+    def one_message_only(self) -> None:
+        """Have the mailbox being visited let go after the next message, and go on first."""
+        self._left_after_visit = self._left - 1
+        self._preempted = True
+
     def _schedule_drain(self) -> None:
         try:
             self.loop.call_soon(self._drain)

@@ -60,6 +60,7 @@ class Life(ABC):
         "in_ready",
         "last_error",
         "leaving",
+        "lost",
         "mailbox",
         "name",
         "parent",
@@ -92,7 +93,7 @@ class Life(ABC):
         self.in_hot = self.in_ready = False
         self.urn = ""
         self.processed = 0
-        self.restarts = 0
+        self.restarts = self.lost = 0
         self.last_error: str | None = None
         self.leaving = False
         self.ended: End | None = None
@@ -363,6 +364,7 @@ class Life(ABC):
 
     def _bury(self, message: Any, reason: Reason, exc: BaseException | None) -> None:
         if type(message) is not _ActorStop:
+            self.lost += 1
             trace = None if exc is None else "".join(traceback.format_exception(exc))
             self.system.dead_letters.record(DeadLetter(self.name, message, reason, trace))
 

@@ -98,10 +98,21 @@ class Mailbox:
     cache misses.
     """
 
-    __slots__ = ("_bounds", "_bulk", "_conflated", "_first", "_normal", "_system", "_urgent", "_waiting")
+    __slots__ = (
+        "_bounds",
+        "_bulk",
+        "_conflated",
+        "_first",
+        "_normal",
+        "_room_behind",
+        "_system",
+        "_urgent",
+        "_waiting",
+    )
 
     def __init__(self, spec: MailboxSpec) -> None:
         self._bounds = spec.by_lane
+        self._room_behind = spec.normal_capacity - 1
         self._system: deque[Addressed] | None = None
         self._urgent: deque[Addressed] | None = None
         self._first: Addressed | None = None  # of NORMAL; None when nothing waits there
@@ -121,6 +132,10 @@ class Mailbox:
         if lane == _NORMAL:
             if self._first is None:
                 self._first = letter
+                return None
+            behind = self._normal
+            if behind is not None and len(behind) < self._room_behind:
+                behind.append(letter)
                 return None
             return self._push_behind(letter)
         if lane == _BULK:
@@ -151,16 +166,14 @@ class Mailbox:
         self._system_queue().appendleft(letter)
 
     def _push_behind(self, letter: Addressed) -> Addressed | None:
-        behind = self._normal
-        if behind is None:
-            behind = self._normal = deque()
+        """Queue the second letter of NORMAL, or one too many."""
         gone = None
-        if len(behind) + 1 >= self._bounds[_NORMAL][0]:
+        if self.depth(_NORMAL) > self._room_behind:
             gone = self._without_room(letter, _NORMAL, self._first)
             if gone is letter:
                 return gone
             if gone is not None:
-                self._pop_normal()
+                self._first = self._normal.popleft() if self._normal else None
         self.push_beyond(letter, _NORMAL)
         return gone
 
@@ -234,9 +247,6 @@ class Mailbox:
         if self._urgent:
             return self._urgent.popleft()
         return None
-
-    def _pop_normal(self) -> None:
-        self._first = self._normal.popleft() if self._normal else None
 
     def _taken(self, letter: Addressed) -> Addressed:
         if type(letter) is ConflatedLetter and self._conflated is not None:

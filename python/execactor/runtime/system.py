@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
 import pykka
 
 from execactor.runtime.cell import Cell
@@ -21,6 +20,7 @@ from execactor.runtime.clock import Clock, SystemClock, TimerHandle
 from execactor.runtime.dead_letters import DeadLetters
 from execactor.runtime.dispatcher import Dispatcher
 from execactor.runtime.future import as_awaitable
+from execactor.runtime.introspection import ActorSnapshot, snapshot_of
 from execactor.runtime.life import Life
 from execactor.runtime.ref import LoopRef
 
@@ -33,17 +33,6 @@ logger = logging.getLogger(__name__)
 A = TypeVar("A", bound="LoopActor")
 
 Escalation = Callable[[pykka.ActorRef[Any], BaseException], object]
-
-
-class ActorSnapshot(msgspec.Struct, frozen=True):
-    """One living actor: depths are the waiting messages by lane, processed counts since its start."""
-
-    name: str
-    actor_class: str
-    depths: tuple[int, int, int, int]
-    processed: int
-    restarts: int
-    last_error: str | None
 
 
 class ActorSystem:
@@ -167,18 +156,8 @@ class ActorSystem:
         return [cell.ref for cell in tuple(self._cells.values()) if cell.ref is not None]
 
     def snapshot(self) -> list[ActorSnapshot]:
-        """How each living actor is doing, in the order they were started."""
-        return [
-            ActorSnapshot(
-                cell.name,
-                cell.actor_class.__name__,
-                cell.mailbox.depths,
-                cell.processed,
-                cell.restarts,
-                cell.last_error,
-            )
-            for cell in tuple(self._cells.values())
-        ]
+        """How each living actor is doing, in the order they were started; from any thread."""
+        return [snapshot_of(cell) for cell in tuple(self._cells.values())]
 
     async def stop(self, refs: Iterable[pykka.ActorRef[Any]], deadline_ns: int | None) -> list[pykka.ActorRef[Any]]:
         """Stop actors one after the other, each as `ref.stop()` does; await it on the system's loop.
