@@ -22,7 +22,17 @@ from execactor.config import Config, Credentials, Mode
 from execactor.domain.errors import ConfigurationError, RetryLater
 from execactor.domain.instrument import Instrument
 from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode
-from execactor.runtime import ActorSystem, Clock, DeadLetter
+from execactor.runtime import (
+    ActorSystem,
+    ChildSpec,
+    Clock,
+    DeadLetter,
+    StartChild,
+    Strategy,
+    Supervision,
+    Supervisor,
+    as_awaitable,
+)
 from execactor.store.journal import Journal
 from execactor.store.lock import HALT_MARKER, AccountLock, account_fingerprint
 from execactor.store.recovery import replay
@@ -38,18 +48,21 @@ MS = 1_000_000
 SECOND = 1_000 * MS
 CONNECT_S = 20.0
 
+NEVER_GIVEN_UP = Supervision(keep_trying_ns=SECOND)
+"""Others rely on every actor of the engine, and protection must go on as well as it can."""
+
 T = TypeVar("T")
 
 
 class Assembly(msgspec.Struct, kw_only=True):
-    """The running parts of one engine. refs: all actors, in the order in which they are to be stopped."""
+    """The running parts of one engine. root: the supervisor of all its actors."""
 
     context: Context
     system: ActorSystem
     books: MarketBooks
     router: EventRouter
     lock: AccountLock
-    refs: list[Ref]
+    root: Ref
 
 
 def make_venue(
@@ -120,44 +133,61 @@ def assemble(
     )
     system = ActorSystem(clock)
     books = MarketBooks(context)
-    _start_actors(context, system, books)
+    root = _start_actors(context, system, books)
     _watch(context, system)
     router = EventRouter(context, system.dispatcher.flush)
-    refs = [
-        context.market,
-        context.reconciler,
-        *context.positions.values(),
-        context.risk,
-        *context.orders.values(),
-        context.gateway,
-        context.account,
-        context.alert,
-    ]
-    return Assembly(context=context, system=system, books=books, router=router, lock=lock, refs=refs)
+    return Assembly(context=context, system=system, books=books, router=router, lock=lock, root=root)
 
 
-def start_decision_source(assembly: Assembly, config: Config) -> None:
+async def start_decision_source(assembly: Assembly, config: Config) -> None:
     """Watch the configured decisions, if there are any; it stops before all other actors."""
     if config.decisions.path:
         path = config.path(config.decisions.path)
         if not path.suffix:
             path.mkdir(parents=True, exist_ok=True)
         interval_ns = config.decisions.poll_ms * MS
-        source = assembly.system.start(DecisionSourceActor, assembly.context, path, interval_ns, name="decision_source")
-        assembly.refs.insert(0, source)
+        source = ChildSpec(
+            name="decision_source", actor_class=DecisionSourceActor, args=(assembly.context, path, interval_ns)
+        )
+        await as_awaitable(assembly.root.ask(StartChild(source), block=False))
 
 
-def _start_actors(context: Context, system: ActorSystem, books: MarketBooks) -> None:
+def _start_actors(context: Context, system: ActorSystem, books: MarketBooks) -> Ref:
+    """Start the supervisors' tree; each actor comes after those that it relies on, and stops before them."""
+    children = [
+        ChildSpec(name="alert", actor_class=AlertActor, args=(context,)),
+        ChildSpec(name="account", actor_class=AccountActor, args=(context,)),
+        ChildSpec(name="gateway", actor_class=VenueGateway, args=(context,)),
+        ChildSpec(name="risk", actor_class=RiskActor, args=(context,)),
+        *(symbol_spec(context, symbol) for symbol in context.settings.symbols),
+        ChildSpec(name="reconciler", actor_class=ReconcilerActor, args=(context,)),
+        ChildSpec(name="market", actor_class=MarketActor, args=(context, books)),
+    ]
+    root = system.start(Supervisor, children, name="engine", intensity=NEVER_GIVEN_UP)
     # An actor's on_start runs once the loop turns, when every ref below is in place.
-    context.alert = system.start(AlertActor, context, name="alert")
-    context.account = system.start(AccountActor, context, name="account")
-    context.gateway = system.start(VenueGateway, context, name="gateway")
-    context.risk = system.start(RiskActor, context, name="risk")
-    context.reconciler = system.start(ReconcilerActor, context, name="reconciler")
-    context.market = system.start(MarketActor, context, books, name="market")
+    for name in ("alert", "account", "gateway", "risk", "reconciler", "market"):
+        setattr(context, name, system.lookup(name))
     for symbol in context.settings.symbols:
-        context.orders[symbol] = system.start(OrderActor, context, symbol, name=f"order:{symbol}")
-        context.positions[symbol] = system.start(PositionActor, context, symbol, name=f"position:{symbol}")
+        order, position = system.lookup(f"order:{symbol}"), system.lookup(f"position:{symbol}")
+        assert order is not None
+        assert position is not None
+        context.orders[symbol], context.positions[symbol] = order, position
+    return root
+
+
+def symbol_spec(context: Context, symbol: str) -> ChildSpec:
+    """The actors of one symbol. They restart together when the OrderActor fails: the position's view derives from its.
+
+    A request that the failure swallowed is so made again at once, not when patience with its answer ends.
+    """
+    actors = [
+        ChildSpec(name=f"order:{symbol}", actor_class=OrderActor, args=(context, symbol)),
+        ChildSpec(name=f"position:{symbol}", actor_class=PositionActor, args=(context, symbol)),
+    ]
+    options = {"strategy": Strategy.REST_FOR_ONE, "intensity": NEVER_GIVEN_UP}
+    return ChildSpec(
+        name=f"symbol:{symbol}", actor_class=Supervisor, args=(actors,), kwargs=options, stop_deadline_ns=None
+    )
 
 
 def _watch(context: Context, system: ActorSystem) -> None:

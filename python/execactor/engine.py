@@ -13,7 +13,6 @@ import pykka
 
 from execactor import assembly, config
 from execactor.actors.account import AccountStatus, Begin
-from execactor.actors.examination import difference
 from execactor.actors.position import Describe, PositionView
 from execactor.actors.recorder import Tap
 from execactor.assembly import Assembly
@@ -28,7 +27,6 @@ from execactor.domain.messages import (
     FlatMode,
     Kill,
     Receipt,
-    RequestReconcile,
     Resume,
     SignalReceived,
     TradeClosed,
@@ -41,20 +39,18 @@ from execactor.outcomes import (
     OrderResult,
     OrderStatus,
     Validation,
-    compared_for,
     ended,
     entry_result,
     kill_complete,
     status_of,
 )
 from execactor.performance import Performance
-from execactor.reconcile.findings import Finding
 from execactor.risk.kill_switch import Stage
 from execactor.runtime import Clock, SystemClock
 from execactor.runtime.future import as_awaitable
 from execactor.store.journal import Journal
 from execactor.store.lock import HALT_MARKER
-from execactor.store.records import ExecutionAttributed, ExecutionBooked, OrderChanged, Reconciled, Record
+from execactor.store.records import ExecutionAttributed, ExecutionBooked, OrderChanged, Record
 from execactor.store.recovery import RECENT
 from execactor.venues.port import Venue
 
@@ -143,7 +139,7 @@ class Engine:
         marker = self.config.data_path / HALT_MARKER
         halted = marker.read_text(encoding="utf-8").strip() or "offline kill" if marker.exists() else ""
         made.context.account.tell(Begin(halted))
-        assembly.start_decision_source(made, self.config)
+        await assembly.start_decision_source(made, self.config)
 
     async def ready(self, timeout_s: float | None = None) -> EngineState:
         """Wait until the first comparison with the venue has ended; returns the state then.
@@ -310,19 +306,6 @@ class Engine:
         """Pull the kill switch without waiting."""
         self._running().context.account.tell(Kill(reason=reason))
 
-    async def difference(self) -> list[Finding]:
-        """What a comparison would find now; nothing is done about it. Raises RetryLater or VenueFatal."""
-        return await difference(self._running().context)
-
-    async def reconcile(self, reason: str, *, timeout_s: float = 15.0) -> Reconciled:
-        """Compare with the venue now and act on what is found. Raises TimeoutError."""
-        comparison = self._expectations.expect(lambda record: compared_for(record, reason))
-        self._running().context.reconciler.tell(RequestReconcile(reason=reason))
-        try:
-            return await asyncio.wait_for(comparison, timeout_s)
-        finally:
-            comparison.cancel()
-
     async def account_status(self) -> AccountStatus:
         """State, reason, epoch and the stage of the kill sequence."""
         status: AccountStatus = await _asked(self._running().context.account, Describe())
@@ -454,9 +437,8 @@ class Engine:
 
     async def _tear_down(self, made: Assembly) -> None:
         made.context.closing = True
-        late = await made.system.stop(made.refs, STOP_DEADLINE_NS)
-        for ref in late:
-            logger.error("%s did not stop in time", ref)
+        if await made.system.stop([made.root], STOP_DEADLINE_NS):
+            logger.error("the actors did not stop in time and were aborted")
         await made.context.venue.close()
         made.context.recorder.end_turn()
         if not made.context.durable:

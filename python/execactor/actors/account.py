@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from execactor.actors.context import PERSISTENT, Context
+from execactor.actors.context import Context
 from execactor.actors.position import Describe
 from execactor.actors.risk import ForgiveLosses
 from execactor.domain.account import EngineState, VenueSnapshot
@@ -83,8 +83,6 @@ class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 class AccountActor(LoopActor):
     """One per account. What stopped trading is durable: HALTED, SAFE_MODE and PAUSED last until a person resumes."""
-
-    supervision = PERSISTENT
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

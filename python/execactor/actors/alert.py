@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from typing import Any
 
-from execactor.actors.context import PERSISTENT, Context
+from execactor.actors.context import Context
 from execactor.domain.messages import Alert, AlertLevel
 from execactor.runtime import LoopActor
 
@@ -21,8 +21,6 @@ _LOG_LEVELS = {
 
 class AlertActor(LoopActor):
     """One per account. A repetition within a minute is counted, not shown again, unless it is CRITICAL."""
-
-    supervision = PERSISTENT
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -15,7 +15,7 @@ from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
 from execactor.domain.messages import DecisionReceived, EngineStateChanged, EnterSafeMode, OrderUpdate, StrayExecution
 from execactor.risk.limits import Limits
-from execactor.runtime import Clock, Supervision
+from execactor.runtime import Clock
 from execactor.runtime.latency import LatencyBoard
 from execactor.store.journal import Journal, JournalRow
 from execactor.store.records import Record
@@ -26,9 +26,6 @@ from execactor.venues.port import Venue
 logger = logging.getLogger(__name__)
 
 Ref = pykka.ActorRef[Any]
-
-PERSISTENT = Supervision(keep_trying_ns=1_000_000_000)
-"""An actor of the engine is never given up: others rely on it, and protection must go on as well as it can."""
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):

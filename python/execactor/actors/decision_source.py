@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from execactor.actors.context import PERSISTENT, Context
+from execactor.actors.context import Context
 from execactor.domain.decision import Decision, DecisionProblem, parse_decision
 from execactor.domain.messages import Alert, AlertLevel, DecisionReceived, FlatMode
 from execactor.runtime import LoopActor
@@ -34,8 +34,6 @@ class DecisionSourceActor(LoopActor):
 
     In a directory the newest decision of a symbol counts: older ones, which a restart reads again, have no say.
     """
-
-    supervision = PERSISTENT
 
     def __init__(self, context: Context, path: Path, interval_ns: int) -> None:
         super().__init__(context, path, interval_ns)

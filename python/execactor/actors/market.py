@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from execactor._core import BBO_CHANGED, CROSSED, GAP, MALFORMED, SYNCED, Book
-from execactor.actors.context import PERSISTENT, Context
+from execactor.actors.context import Context
 from execactor.domain.lanes import MARKET
 from execactor.domain.messages import MarketChanged, MarkUpdate, Quote
 from execactor.runtime import LoopActor
@@ -155,8 +155,6 @@ class MarketBooks:
 
 class MarketActor(LoopActor):
     """Fetches the snapshots that books need and publishes their best prices."""
-
-    supervision = PERSISTENT
 
     def __init__(self, context: Context, books: MarketBooks) -> None:
         super().__init__(context, books)

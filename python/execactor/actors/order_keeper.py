@@ -2,7 +2,7 @@
 
 import msgspec
 
-from execactor.actors.context import PERSISTENT, Context
+from execactor.actors.context import Context
 from execactor.actors.doubts import Doubts
 from execactor.actors.strangers import Strangers
 from execactor.actors.unheard import Unheard
@@ -32,8 +32,6 @@ class Sweep(msgspec.Struct, frozen=True):
 
 class OrderKeeper(LoopActor):
     """What an OrderActor keeps, and how a change of it becomes known."""
-
-    supervision = PERSISTENT
 
     def __init__(self, context: Context, symbol: str) -> None:
         super().__init__(context, symbol)

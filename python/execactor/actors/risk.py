@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from execactor.actors.context import PERSISTENT, AccountView, Context, untold
+from execactor.actors.context import AccountView, Context, untold
 from execactor.domain.account import EngineState
 from execactor.domain.messages import (
     Alert,
@@ -53,8 +53,6 @@ class ForgiveLosses(msgspec.Struct, frozen=True):
 
 class RiskActor(LoopActor):
     """One per account."""
-
-    supervision = PERSISTENT
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

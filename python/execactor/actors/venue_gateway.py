@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from execactor.actors.context import PERSISTENT, Context, Ref
+from execactor.actors.context import Context, Ref
 from execactor.domain.account import VenueSnapshot
 from execactor.domain.fill import Execution
 from execactor.domain.lanes import VENUE
@@ -142,8 +142,6 @@ class EvidenceGathered(msgspec.Struct, frozen=True, kw_only=True):
 
 class VenueGateway(LoopActor):
     """One per account."""
-
-    supervision = PERSISTENT
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -1,6 +1,7 @@
 """A supervisor's children: started in order, restarted as its strategy says, stopped in reverse order."""
 
 import functools
+import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from execactor.runtime.supervision import RestartHistory, Supervision, Verdict
 if TYPE_CHECKING:
     from execactor.runtime.life import Life
 
+logger = logging.getLogger(__name__)
+
 _NOT_AGAIN = Verdict(None, too_often=False)
 
 
@@ -25,11 +28,12 @@ class TooManyRestarts(RuntimeError):
 class Child:
     """A place among the children. `cell` is another one after a permanent child was stopped and started anew."""
 
-    __slots__ = ("cell", "spec", "timer")
+    __slots__ = ("cell", "history", "spec", "timer")
 
-    def __init__(self, spec: ChildSpec, cell: "Life") -> None:
+    def __init__(self, spec: ChildSpec, cell: "Life", history: RestartHistory) -> None:
         self.spec = spec
         self.cell = cell
+        self.history = history
         self.timer: TimerHandle | None = None
 
     def cancel_timer(self) -> None:
@@ -45,11 +49,12 @@ class Children:
     included. A failure is dealt with where it happens, not by a message, so that nothing is handled in between.
     """
 
-    __slots__ = ("_by_name", "_history", "_line", "_owner", "_strategy", "_timer", "_turn", "_up")
+    __slots__ = ("_by_name", "_history", "_intensity", "_line", "_owner", "_strategy", "_timer", "_turn", "_up")
 
     def __init__(self, owner: "Life", strategy: Strategy, intensity: Supervision) -> None:
         self._owner = owner
         self._strategy = strategy
+        self._intensity = intensity
         self._history = RestartHistory(intensity, owner.system.random)
         self._by_name: dict[str, Child] = {}
         self._up = False
@@ -98,7 +103,10 @@ class Children:
             self._next()
 
     def _launch(self, spec: ChildSpec) -> Child:
-        child = Child(spec, self._owner.system.launch_child(self._owner, spec))
+        cell = self._owner.system.launch_child(self._owner, spec)
+        alone = self._strategy is Strategy.ONE_FOR_ONE
+        history = RestartHistory(self._intensity, self._owner.system.random) if alone else self._history
+        child = Child(spec, cell, history)
         self._by_name[spec.name] = child
         return child
 
@@ -157,7 +165,7 @@ class Children:
     def _judge(self, child: Child) -> Verdict:
         if child.spec.restart is Restart.TEMPORARY:
             return _NOT_AGAIN
-        return self._history.judge(self._owner.system.clock.monotonic_ns())
+        return child.history.judge(self._owner.system.clock.monotonic_ns())
 
     def _follow(self, child: Child, verdict: Verdict, exc: BaseException) -> None:
         if verdict.delay_ns is None:
@@ -224,8 +232,8 @@ class Children:
     async def stop_child(self, child: Child) -> None:
         """Stop one child for good, in an orderly way within its deadline."""
         ref = child.cell.ref
-        if ref is not None:
-            await self._owner.system.stop([ref], child.spec.stop_deadline_ns)
+        if ref is not None and await self._owner.system.stop([ref], child.spec.stop_deadline_ns):
+            logger.error("%s did not stop in time and was aborted", ref)
         self._forget(child)
 
     def abort(self) -> None:

@@ -31,11 +31,12 @@ class Supervisor(LoopActor):
     failed one a new instance behind the same ref and mailbox, and `on_restart`; a message they were suspended in is
     retried if its class says so. Siblings go out of service in reverse order of start, at once, and come back in order,
     each when the one before has started.
-    intensity: how many restarts of all children together are too many, and the pauses before them; it stands in for the
-    children's own `supervision`. Beyond it the supervisor fails with TooManyRestarts, for its own supervisor to deal
-    with; a supervisor without one stops, with all its children, and the system's `on_escalation` is called. A restarted
-    supervisor restarts its children, which keep ref and mailbox. With `intensity.keep_trying_ns` it does not fail: each
-    failure beyond is escalated with the child's ref, and the child comes back after that pause.
+    intensity: how many restarts are too many, and the pauses before them; it stands in for the children's own
+    `supervision`. With ONE_FOR_ONE each child has a count of its own; otherwise all failures count together. Beyond it
+    the supervisor fails with TooManyRestarts, for its own supervisor to deal with; a supervisor without one stops, with
+    all its children, and the system's `on_escalation` is called. A restarted supervisor restarts its children, which
+    keep ref and mailbox. With `intensity.keep_trying_ns` it does not fail: each failure beyond is escalated with the
+    child's ref, and the child comes back after that pause.
 
     Raises ValueError when the name of a child is taken, and what a child's constructor raises; then none is left.
     """

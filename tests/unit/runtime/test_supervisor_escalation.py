@@ -16,13 +16,26 @@ def family(system: ActorSystem) -> Family:
 
 
 class TestIntensity:
-    def test_the_failures_of_all_children_count_together(self, family: Family) -> None:
-        family.start("a", "b", intensity=TWICE)
+    @pytest.mark.parametrize("strategy", [Strategy.REST_FOR_ONE, Strategy.ALL_FOR_ONE])
+    def test_the_failures_of_children_that_restart_together_count_together(
+        self, family: Family, strategy: Strategy
+    ) -> None:
+        family.start("a", "b", strategy=strategy, intensity=TWICE)
         for name in "aba":
             family.tell(name, Fail(name))
             family.run()
         assert family.alive == []
         assert family.escalations == [("top", "a of top failed too often: a")]
+
+    def test_children_that_restart_alone_count_alone(self, family: Family) -> None:
+        family.start("a", "b", intensity=TWICE)
+        for name in "abab":
+            family.tell(name, Fail(name))
+            family.run()
+        assert family.alive == ["top", "a", "b"]
+        family.tell("b", Fail("b"))
+        family.run()
+        assert family.escalations == [("top", "b of top failed too often: b")]
 
     def test_failures_further_apart_than_the_window_do_not_add_up(self, family: Family, clock: ManualClock) -> None:
         family.start("a", intensity=TWICE)
@@ -110,16 +123,16 @@ class TestGivingUp:
     def test_one_that_keeps_trying_is_told_of_each_failure_beyond_and_brings_the_child_back_after_a_pause(
         self, family: Family, clock: ManualClock
     ) -> None:
-        family.start("a", "b", intensity=Supervision(max_restarts=1, keep_trying_ns=SECOND))
+        family.start("a", intensity=Supervision(max_restarts=1, keep_trying_ns=SECOND))
         family.tell("a", Fail("1"), Fail("2"), "kept")
         family.run()
         assert family.escalations == [("a", "2")]
         assert family.new()[-1] == "a: failed (2)"
         clock.advance(SECOND)
         assert family.new() == ["a: restarted (2)", "a: kept"]
-        family.tell("b", Fail("3"))
+        family.tell("a", Fail("3"))
         family.run()
-        assert family.escalations == [("a", "2"), ("b", "3")]
+        assert family.escalations == [("a", "2"), ("a", "3")]
 
     def test_a_subclass_may_restart_by_itself_what_it_gave_up(self, family: Family, system: ActorSystem) -> None:
         class Stubborn(Supervisor):
