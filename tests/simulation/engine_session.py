@@ -104,6 +104,10 @@ class Session:
     def fault(self, name: str, count: int = 1, **options: Any) -> None:
         self.admin.fault({"name": name, "count": count, **options})
 
+    def note(self, text: str) -> None:
+        """A line of the venue log, for the checker."""
+        self.venue.venue.log.record("note", {"text": text})
+
     @property
     def admin(self) -> Admin:
         """The harness's door, without its HTTP."""
@@ -189,8 +193,13 @@ class Session:
         await until(lambda: bool(self.alerts(code)), within_s=within_s)
         return self.alerts(code)[0]
 
+    async def resume(self, reason: str) -> str | None:
+        """A person resumes, which the venue log notes; returns why it is refused."""
+        self.note("engine resumed")
+        return await self.engine.resume(reason)
+
     async def judged(self) -> Report:
-        """What the checker says of the venue's log and of the engine's books, now."""
+        """What the checker says of the venue's log, of the engine's journal and of its books, now."""
         engine = self.engine
         report = {
             "positions": {view.symbol: str(view.position.quantity) for view in await engine.positions()},
@@ -198,7 +207,7 @@ class Session:
             "open_orders": [order.client_id for order in await engine.orders() if order.live],
             "trades": [{"symbol": trade.symbol, "pnl": str(trade.pnl)} for trade in engine.trades()],
         }
-        return check(self.log, engine_report=report)
+        return check(self.log, journal=engine.journal.raw_rows(), engine_report=report)
 
 
 @asynccontextmanager

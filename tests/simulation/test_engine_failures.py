@@ -91,7 +91,7 @@ async def test_an_actor_that_fails_again_and_again_means_safe_mode_and_protectio
             await whole_trade_is_managed(s, "btc")
             assert s.placed("entry") == ["capi_entry_btc", "capi_entry_eth"], "no new risk"
             await until(lambda: restarts_of(s, name) >= 6)
-            assert await s.engine.resume("found the bug") is None
+            assert await s.resume("found the bug") is None
             await s.state(EngineState.RUNNING)
 
     await side_by_side(tmp_path, {name: partial(many, name) for name in POISON})
@@ -119,6 +119,7 @@ async def test_a_lost_message_is_an_alert(tmp_path: Path) -> None:
 
 def fill_the_disk(s: Session) -> None:
     """SQLite's own answer to a disk without room; what fits into the last page is used up."""
+    s.note("disk full")
     context = context_of(s)
     [[pages]] = list(context.journal._db.execute("pragma page_count"))
     context.journal._db.execute(f"pragma max_page_count = {pages}")
@@ -129,6 +130,7 @@ def fill_the_disk(s: Session) -> None:
 
 
 def make_room(s: Session) -> None:
+    s.note("disk restored")
     context_of(s).journal._db.execute("pragma max_page_count = 1000000")
 
 
@@ -145,7 +147,7 @@ async def test_a_full_disk_means_safe_mode_and_protection_goes_on(tmp_path: Path
             assert (trade.outcome, trade.pnl) == ("tp2", s.wallet - before)
 
             make_room(s)
-            assert await s.engine.resume("more room") is None
+            assert await s.resume("more room") is None
             await s.state(EngineState.RUNNING)
             assert [closed.key for closed in s.records(TradeClosed)] == ["full"], "written down late, but written"
         async with engine_on(venue, tmp_path) as s:
@@ -160,10 +162,10 @@ async def test_no_entry_leaves_while_the_disk_is_full(tmp_path: Path) -> None:
         await s.feed("waits")
         await s.state(EngineState.SAFE_MODE)
         await s.view()
-        assert await s.engine.resume("no room yet") == "the journal cannot be written: make room on its disk"
+        assert await s.resume("no room yet") == "the journal cannot be written: make room on its disk"
         assert s.placed() == []
         make_room(s)
-        assert await s.engine.resume("more room") is None
+        assert await s.resume("more room") is None
         await s.protected("waits")
         assert next(record.intent.role for record in s.records(IntentRecorded)) is Role.ENTRY
 

@@ -95,7 +95,7 @@ async def no_new_risk(directory: Path) -> None:
         assert "HALTED" in (await s.engine.execute_signal(signal)).error
         assert "HALTED" in (await s.engine.validate_signal(signal)).reason
         assert s.placed() == []
-        assert await s.engine.resume("fine") is None
+        assert await s.resume("fine") is None
         await s.protected("waits")
 
 
@@ -133,7 +133,7 @@ async def refused_exits(directory: Path) -> None:
         s.fault("reject_next", 4, kind="exit", code=-1008, msg="overloaded")
         result = await s.engine.emergency_stop("close", timeout_s=0.2)
         assert result.errors == ["not confirmed flat within 0.2 s; the sequence goes on"]
-        refusal = await s.engine.resume("too early")
+        refusal = await s.resume("too early")
         assert refusal == "the kill sequence is still closing positions"
         await killed(s)
         await s.idle()
@@ -166,7 +166,7 @@ async def a_restart(directory: Path) -> None:
             assert s.engine.state is EngineState.HALTED
             await killed(s, times=2)
             assert s.placed("entry") == ["capi_entry_kept"]
-            assert await s.engine.resume("all clear") is None
+            assert await s.resume("all clear") is None
             await s.state(EngineState.RUNNING)
             await s.open("after")
             await s.feed("end", action="flat")
@@ -186,7 +186,7 @@ async def an_offline_kill(directory: Path) -> None:
             assert s.engine.state is EngineState.HALTED
             assert (await s.engine.account_status()).reason == "pulled by hand"
             await killed(s)
-            assert await s.engine.resume("looked at it") is None
+            assert await s.resume("looked at it") is None
             assert not marker.exists()
             await s.state(EngineState.RUNNING)
 
@@ -225,5 +225,5 @@ async def test_an_engine_that_was_killed_offline_while_it_hung_halts_when_it_wak
         await until(lambda: s.engine.state is EngineState.HALTED)
         await until(lambda: s.held() == 0)
         await s.alerted("KILL_COMPLETE", within_s=15)
-        assert await s.engine.resume("looked at it") is None
+        assert await s.resume("looked at it") is None
         assert not marker.exists()

@@ -40,7 +40,7 @@ async def test_a_daily_loss_at_the_limit_pauses_entries_until_a_person_resumes(t
         async with engine_on(venue, tmp_path, **settings) as s:
             assert s.engine.state is EngineState.PAUSED
             assert "daily loss" in (await s.engine.account_status()).reason
-            assert await s.engine.resume("tomorrow is another day") is None
+            assert await s.resume("tomorrow is another day") is None
             await s.state(EngineState.RUNNING)
             await s.open("after")
             assert s.engine.state is EngineState.RUNNING, "measured from here on"
@@ -59,7 +59,7 @@ async def test_a_drawdown_at_the_limit_pulls_the_kill_switch(tmp_path: Path) -> 
             await s.idle()
             assert s.engine.trades()[0].outcome == "exit"
             assert s.records(EquityMarked)[-1].breached == ("drawdown",)
-            assert await s.engine.resume("deposited") is None
+            assert await s.resume("deposited") is None
             await s.state(EngineState.RUNNING)
         async with engine_on(venue, tmp_path, **settings) as s:
             assert s.engine.state is EngineState.RUNNING, "the drawdown was forgiven for good"

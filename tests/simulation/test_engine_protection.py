@@ -262,7 +262,7 @@ async def test_a_key_that_was_revoked_is_noticed_by_a_comparison(tmp_path: Path)
         before = len(s.records(Reconciled))
         await until(lambda: len(s.records(Reconciled)) > before)
         assert s.engine.state is EngineState.SAFE_MODE, "a person resumes"
-        assert await s.engine.resume("key restored") is None
+        assert await s.resume("key restored") is None
         await s.state(EngineState.RUNNING)
 
 

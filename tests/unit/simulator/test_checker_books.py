@@ -172,7 +172,7 @@ def test_totals_are_recomputed() -> None:
         "0.08",
         "999.92",
     )
-    assert report.counts == {"lines": 6, "requests": 0, "fills": 1, "kills": 0, "faults": 0}
+    assert report.counts == {"lines": 6, "requests": 0, "fills": 1, "kills": 0, "faults": 0, "records": 0}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_violation_exits_1(log_file: Path, capsys: pytest.CaptureFixture[str])
         log.write(json.dumps({"n": line, "t": 0, "kind": "request", "id": 1, "method": "order.place", "params": {}}))
 
     assert main([str(log_file)]) == 1
-    assert f"violation: line {line}: order.place sends the client id None" in capsys.readouterr().out
+    assert f"violation: line {line} [A1]: order.place sends the client id None" in capsys.readouterr().out
 
 
 def test_the_prefix_is_an_option(log_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from checker_cases import Build, TimeCases, enter, judge_time
 from venue_log_builder import LogBuilder
 
-from execactor.simulator.checker import check
+from execactor.simulator.checker import Allowances, check
 
 case = TimeCases()
 
@@ -220,7 +220,7 @@ def test_the_graces_are_the_callers() -> None:
     log.stop("capi_sl_d1", "SELL", "95")
 
     assert check(log.lines).violations == ()
-    assert check(log.lines, protect_within_s=1.4).violations != ()
+    assert check(log.lines, allow=Allowances(protect_s=1.4)).violations != ()
 
 
 def test_a_position_older_than_the_log_is_naked_from_its_first_line() -> None:

@@ -14,12 +14,50 @@ def _(log: LogBuilder) -> None:
     log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY")
 
 
-@case("an entry sent again after a refusal may live")
+@case("an order whose time stamp was refused may go once more")
+def _(log: LogBuilder) -> None:
+    log.refuse(log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY"), -1021)
+    log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY")
+
+
+@case("but not twice more", trips="[I14]: capi_entry_d1 is sent again")
+def _(log: LogBuilder) -> None:
+    log.refuse(log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY"), -1021)
+    log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY")
+    log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY")
+
+
+@case("an order refused for another reason needs an id of its own", trips="[I14]: capi_sl_d1 is sent again")
+def _(log: LogBuilder) -> None:
+    log.refuse(log.request("algoOrder.place", clientAlgoId="capi_sl_d1", side="SELL", closePosition=True), -2021)
+    log.request("algoOrder.place", clientAlgoId="capi_sl_d1", side="SELL", closePosition=True)
+
+
+@case("a request that the network doubled is not sent again")
 def _(log: LogBuilder) -> None:
     log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY")
-    log.place("capi_entry_d1", "BUY", "1", status="REJECTED")
+    log.record("fault", name="duplicate_request", detail={"client_id": "capi_entry_d1"})
     log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY")
-    log.end(log.place("capi_entry_d1", "BUY", "1"))
+
+
+@case("an id that no venue takes is a violation", trips="[I14]: 'capi_entry_d1é' does not follow the scheme")
+def _(log: LogBuilder) -> None:
+    log.request("order.place", newClientOrderId="capi_entry_d1é", side="BUY")
+
+
+@case("36 characters fit")
+def _(log: LogBuilder) -> None:
+    log.request("order.place", newClientOrderId=f"capi_entry_{'d' * 25}", side="BUY")
+
+
+@case("37 do not", trips="does not follow the scheme")
+def _(log: LogBuilder) -> None:
+    log.request("order.place", newClientOrderId=f"capi_entry_{'d' * 26}", side="BUY")
+
+
+@case("an id that names no role is a violation", trips="[I14]: 'capi_hedge_d1' does not follow the scheme")
+def _(log: LogBuilder) -> None:
+    log.request("order.place", newClientOrderId="capi_hedge_d1", side="BUY", reduceOnly="true")
 
 
 @case("an entry after the HALT is a violation", trips="new risk after the HALT")

@@ -41,8 +41,21 @@ class LogBuilder:
     def fed(self, key: str, quantity: str, side: str = "long") -> None:
         self.note("decision fed", key=key, symbol=SYMBOL, side=side, quantity=quantity)
 
-    def request(self, method: str, **params: Any) -> None:
-        self.record("request", id=self._new_id(), via="rest", method=method, params=params)
+    def request(self, method: str, /, *, weight: int = 0, orders: int = 0, mark: str = "", **params: Any) -> int:
+        """A call; returns its id."""
+        request_id = self._new_id()
+        told = {"mark": mark} if mark else {}
+        body = {"via": "rest", "method": method, "params": params, "weight": weight, "orders": orders, **told}
+        self.record("request", id=request_id, **body)
+        return request_id
+
+    def answer(self, request_id: int, status: int = 200, **fields: Any) -> None:
+        """The venue's answer to a call; status 0: it never came."""
+        self.record("response", id=request_id, status=status, **{"body": None, **fields})
+
+    def refuse(self, request_id: int, code: int, status: int = 400, msg: str = "") -> None:
+        """An error the venue answered with."""
+        self.answer(request_id, status, body={"code": code, "msg": msg})
 
     def held(self, symbol: str = SYMBOL) -> Fraction:
         return self._held.get(symbol, (Fraction(0), Fraction(0)))[0]
@@ -61,12 +74,13 @@ class LogBuilder:
         reduce_only: bool = False,
         status: str = "NEW",
         symbol: str = SYMBOL,
+        price: str = "100",
     ) -> int:
-        """A regular order the venue took on."""
+        """A regular order the venue took on; price "0" at market."""
         order_id = self._new_id()
         self._orders[order_id] = {
             "order_id": order_id, "client_id": client_id, "symbol": symbol, "side": side, "type": "LIMIT",
-            "time_in_force": "GTC", "price": "100", "quantity": quantity, "filled": "0", "reduce_only": reduce_only,
+            "time_in_force": "GTC", "price": price, "quantity": quantity, "filled": "0", "reduce_only": reduce_only,
             "status": status, "parent_algo_id": parent,
         }  # fmt: skip
         self.record("order", **self._orders[order_id])

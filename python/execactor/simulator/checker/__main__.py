@@ -16,11 +16,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
     parser.add_argument("--prefix", default="capi", help="prefix of the engine's client ids (default: capi)")
     parser.add_argument("--engine-report", type=Path, metavar="FILE", help="the engine's final report, a JSON object")
+    parser.add_argument("--journal", type=Path, metavar="FILE", help="the engine's journal.db; it is copied, then read")
     chosen = parser.parse_args(arguments)
     try:
         engine_report = json.loads(chosen.engine_report.read_text()) if chosen.engine_report else None
         with chosen.log.open(encoding="utf-8") as lines:
-            report = check(lines, prefix=chosen.prefix, engine_report=engine_report)
+            report = check(lines, journal=chosen.journal, prefix=chosen.prefix, engine_report=engine_report)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     sys.stdout.write(f"{report.to_json() if chosen.json else _summary(report)}\n")

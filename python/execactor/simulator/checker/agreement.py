@@ -7,7 +7,9 @@ from typing import Any
 
 from .client_ids import Names
 from .episodes import Trade
-from .events import AlgoChange, Fill, OrderChange, decimal_of
+from .events import AlgoChange, Event, Fill, Note, OrderChange
+from .fields import decimal_of
+from .invariants import Finding, at_line
 from .ledger import Ledger, plain
 
 _ZERO = Decimal(0)
@@ -47,6 +49,22 @@ def disagreements(
     if "trades" in report:
         found += _results(report["trades"], [trade for trade in trades if trade.ours])
     return found
+
+
+def digests(report: Mapping[str, Any], events: Iterable[Event]) -> list[Finding]:
+    """The state that lived beside the state that the journal replays to (I8).
+
+    From every note "state digest" with `live` and `replayed`, and from the report's live_digest and replayed_digest.
+    """
+    notes = [event for event in events if isinstance(event, Note) and event.text == "state digest"]
+    pairs = [(note.line, note.fields.get("live"), note.fields.get("replayed")) for note in notes]
+    if "live_digest" in report or "replayed_digest" in report:
+        pairs.append((0, report.get("live_digest"), report.get("replayed_digest")))
+    return [
+        at_line("I8", line, f"the state that lived is {live}, the journal replays to {replayed}")
+        for line, live, replayed in pairs
+        if live != replayed or live is None
+    ]
 
 
 def _positions(reported: Mapping[str, Any], ledger: Ledger) -> list[str]:

@@ -1,4 +1,4 @@
-"""No decision is entered twice, and no client id is used twice."""
+"""No decision is entered twice, and no client id is used for two orders (I1, I14, A8)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from .client_ids import Names
 from .events import LIVE_ORDER, AlgoChange, DecisionFed, Event, Fill, OrderChange
+from .invariants import Finding, at_line
 from .ledger import plain
 
 _ZERO = Decimal(0)
@@ -20,6 +21,10 @@ class Duplicate:
     key: str
     client_ids: tuple[str, ...]
     text: str
+
+    def finding(self) -> Finding:
+        """As a breach of the catalogue."""
+        return at_line("I14" if self.rule == "id used twice" else "I1", self.line, self.text)
 
 
 @dataclass(slots=True)
@@ -36,11 +41,11 @@ class _Decision:
 
 @dataclass(slots=True)
 class EntryWatch:
-    """Follows our orders by decision key; `duplicates` and `violations` are complete after `conclude`."""
+    """Follows our orders by decision key; `duplicates` and `findings` are complete after `conclude`."""
 
     names: Names
     duplicates: list[Duplicate] = field(default_factory=list)
-    violations: list[tuple[int, str]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     _fed: dict[str, DecisionFed] = field(default_factory=dict)
     _decisions: dict[tuple[str, str], _Decision] = field(default_factory=dict)
     _uses: dict[str, list[str]] = field(default_factory=dict)
@@ -86,7 +91,8 @@ class EntryWatch:
             return
         uses.append(order)
         if not name.role:
-            self.violations.append((event.line, f"{event.client_id} carries our prefix but names no role and decision"))
+            text = f"{event.client_id} carries our prefix but names no role and decision"
+            self.findings.append(at_line("I14", event.line, text))
         if len(uses) > 1:
             text = f"{event.client_id} was used for {uses[0]} and is used again for {order}"
             self._duplicate(event.line, "id used twice", name.key, (event.client_id,), text)
@@ -111,7 +117,7 @@ class EntryWatch:
         wrong = [fill for fill in decision.fills if fed is not None and fill.side * fed.side < 0]
         if wrong:
             text = f"{wrong[0].client_id} filled against the side of decision {decision.key}"
-            self.violations.append((wrong[0].line, text))
+            self.findings.append(at_line("A8", wrong[0].line, text))
 
     def _judge_quantity(self, decision: _Decision) -> None:
         fed = self._fed.get(decision.key)

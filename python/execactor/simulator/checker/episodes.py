@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .client_ids import Name, Names
+from .invariants import Finding, at_line
 from .ledger import Movement, plain
 
 _ZERO = Decimal(0)
@@ -108,16 +109,16 @@ def closed_trades(movements: Iterable[Movement], names: Names) -> tuple[Trade, .
     return tuple(trades)
 
 
-def wrong_openings(movements: Iterable[Movement], names: Names) -> list[tuple[int, str]]:
-    """A (line, sentence) for every fill of a closing role of ours that opened, added to or turned a position."""
-    found: list[tuple[int, str]] = []
+def wrong_openings(movements: Iterable[Movement], names: Names) -> list[Finding]:
+    """Every fill of a closing role of ours that opened, added to or turned a position (A7)."""
+    found: list[Finding] = []
     for movement in movements:
         name = names.parse(movement.fill.client_id)
         if movement.opened and name is not None and name.role and not name.opens:
             text = (
                 f"{movement.fill.client_id} may only close, but took {movement.fill.symbol} to {plain(movement.after)}"
             )
-            found.append((movement.fill.line, text))
+            found.append(at_line("A7", movement.fill.line, text))
     return found
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .events import Event, MalformedError, decode
+from .decoding import decode
+from .events import Event
+from .fields import MalformedError
 
 
 @dataclass(frozen=True, slots=True)

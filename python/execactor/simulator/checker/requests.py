@@ -1,24 +1,33 @@
-"""What the engine must not ask the venue for, whatever the venue answers."""
+"""What the engine must not ask the venue for, whatever the venue answers (I5, I14, A1)."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .client_ids import Names
-from .events import LIVE_ALGO, LIVE_ORDER, AlgoChange, Event, Note, OrderChange, Request
+from .client_ids import Names, acceptable
+from .events import LIVE_ALGO, LIVE_ORDER, AlgoChange, Event, Fault, Note, OrderChange, Request, Response
+from .invariants import Finding, at_line
 
-_PLACE = {
+PLACEMENTS: Mapping[str, str] = {
     "POST /fapi/v1/order": "newClientOrderId",
     "order.place": "newClientOrderId",
     "POST /fapi/v1/algoOrder": "clientAlgoId",
     "algoOrder.place": "clientAlgoId",
 }
-_TOUCH_ORDER = frozenset({"DELETE /fapi/v1/order", "order.cancel", "PUT /fapi/v1/order", "order.modify"})
-_TOUCH_ALGO = frozenset({"DELETE /fapi/v1/algoOrder", "algoOrder.cancel"})
+CANCELS: Mapping[str, tuple[str, str]] = {
+    "DELETE /fapi/v1/order": ("orderId", "origClientOrderId"),
+    "order.cancel": ("orderId", "origClientOrderId"),
+    "DELETE /fapi/v1/algoOrder": ("algoId", "clientAlgoId"),
+    "algoOrder.cancel": ("algoId", "clientAlgoId"),
+}
+_AMENDS = frozenset({"PUT /fapi/v1/order", "order.modify"})
 _CANCEL_ALL_ORDERS = frozenset({"DELETE /fapi/v1/allOpenOrders", "POST /fapi/v1/countdownCancelAll"})
 _CANCEL_ALL_ALGOS = "DELETE /fapi/v1/algoOpenOrders"
-_HALTED = frozenset({"halt", "halted", "engine halted"})
-_RESUMED = frozenset({"resume", "resumed", "engine resumed"})
+HALTED = frozenset({"halt", "halted", "engine halted"})
+RESUMED = frozenset({"resume", "resumed", "engine resumed"})
+_NO_EFFECT = frozenset({-1021, -5028})
+"""Refusals of a request whose time stamp was off: they prove that it had no effect, so it may go once more."""
 
 
 @dataclass(slots=True)
@@ -26,65 +35,98 @@ class RequestWatch:
     """Judges requests in the log's order against what the log had shown by then."""
 
     names: Names
-    violations: list[tuple[int, str]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     _orders: dict[int, OrderChange] = field(default_factory=dict)
     _algos: dict[int, AlgoChange] = field(default_factory=dict)
     _accepted: set[str] = field(default_factory=set)
-    _halted_at: int | None = None
+    _sent: Counter[str] = field(default_factory=Counter)
+    _may_repeat: Counter[str] = field(default_factory=Counter)
+    _asked: dict[int, str] = field(default_factory=dict)
+    _halted: Note | None = None
 
     def apply(self, event: Event) -> None:
         """Judge one event."""
-        match event:
-            case OrderChange():
-                self._orders[event.order_id] = event
-                if event.status != "REJECTED":
-                    self._accepted.add(event.client_id)
-            case AlgoChange():
-                self._algos[event.algo_id] = event
-            case Note() if event.text.lower() in _HALTED:
-                self._halted_at = event.line
-            case Note() if event.text.lower() in _RESUMED:
-                self._halted_at = None
-            case Request() if event.method in _PLACE:
-                self._place(event, event.params.get(_PLACE[event.method]))
-            case Request():
-                for client_id in self._touched(event):
-                    if not self.names.ours(client_id):
-                        self._violate(event, f"{event.method} touches {client_id}, which is not ours")
+        if isinstance(event, OrderChange):
+            self._orders[event.order_id] = event
+            if event.status != "REJECTED":
+                self._accepted.add(event.client_id)
+        elif isinstance(event, AlgoChange):
+            self._algos[event.algo_id] = event
+        elif isinstance(event, Note):
+            text = event.text.lower()
+            if text in HALTED:
+                self._halted = event
+            elif text in RESUMED:
+                self._halted = None
+        elif isinstance(event, Fault) and event.name == "duplicate_request":
+            self._may_repeat[str(event.detail.get("client_id"))] += 1
+        elif isinstance(event, Response) and event.code in _NO_EFFECT and event.id in self._asked:
+            self._may_repeat[self._asked[event.id]] += 1
+        elif isinstance(event, Request):
+            if event.method in PLACEMENTS:
+                self._place(event, event.params.get(PLACEMENTS[event.method]))
+            for client_id in self._touched(event):
+                if not self.names.ours(client_id):
+                    self._violate("A1", event, f"{event.method} touches {client_id}, which is not ours")
 
     def _place(self, request: Request, client_id: object) -> None:
         name = self.names.parse(client_id) if isinstance(client_id, str) else None
-        if name is None:
-            self._violate(request, f"{request.method} sends the client id {client_id!r}, which lacks our prefix")
+        if name is None or not isinstance(client_id, str):
+            self._violate("A1", request, f"{request.method} sends the client id {client_id!r}, which lacks our prefix")
             return
-        reduces = _true(request.params, "reduceOnly") or _true(request.params, "closePosition")
-        if self._halted_at is not None and (name.opens or not reduces):
-            self._violate(request, f"{client_id} can take new risk after the HALT at line {self._halted_at}")
-        if name.opens and client_id in self._accepted:
-            self._violate(request, f"{client_id} is sent again though the venue had accepted it")
+        if not name.role or not acceptable(client_id):
+            self._violate("I14", request, f"{client_id!r} does not follow the scheme of client ids")
+        if self._halted is not None and (name.opens or not reduces(request)):
+            text = f"{client_id} can take new risk after the HALT at line {self._halted.line}"
+            self._violate("I5", request, text)
+        self._asked[request.id] = client_id
+        self._sent[client_id] += 1
+        if self._sent[client_id] > 1 + self._may_repeat[client_id]:
+            accepted = " though the venue had accepted it" if client_id in self._accepted else ""
+            self._violate("I14", request, f"{client_id} is sent again{accepted}")
 
     def _touched(self, request: Request) -> Iterator[str]:
         """Client ids a cancel or amend reaches; the venue takes its own id before the client's when both are given."""
         params = request.params
-        if request.method in _TOUCH_ORDER:
+        if request.method in CANCELS:
+            known: Mapping[int, OrderChange | AlgoChange] = (
+                self._orders if CANCELS[request.method][0] == "orderId" else self._algos
+            )
+            yield from _named(known, *(params.get(name) for name in CANCELS[request.method]))
+        elif request.method in _AMENDS:
             yield from _named(self._orders, params.get("orderId"), params.get("origClientOrderId"))
-        elif request.method in _TOUCH_ALGO:
-            yield from _named(self._algos, params.get("algoId"), params.get("clientAlgoId"))
         elif request.method in _CANCEL_ALL_ORDERS and str(params.get("countdownTime")) != "0":
             yield from _live(self._orders, LIVE_ORDER, params.get("symbol"))
         elif request.method == _CANCEL_ALL_ALGOS:
             yield from _live(self._algos, LIVE_ALGO, params.get("symbol"))
 
-    def _violate(self, request: Request, text: str) -> None:
-        self.violations.append((request.line, text))
+    def _violate(self, check: str, request: Request, text: str) -> None:
+        self.findings.append(at_line(check, request.line, text))
 
 
-def watch_requests(events: Iterable[Event], names: Names) -> RequestWatch:
+def watch_requests(events: Iterable[Event], names: Names) -> list[Finding]:
     """Judge a whole log."""
     seen = RequestWatch(names)
     for event in events:
         seen.apply(event)
-    return seen
+    return seen.findings
+
+
+def placed_id(request: Request) -> str | None:
+    """The client id under which a request places an order; None for every other request."""
+    parameter = PLACEMENTS.get(request.method)
+    client_id = None if parameter is None else request.params.get(parameter)
+    return client_id if isinstance(client_id, str) else None
+
+
+def reduces(request: Request) -> bool:
+    """Whether an order can only take away from the position."""
+    return true(request.params, "reduceOnly") or true(request.params, "closePosition")
+
+
+def true(params: Mapping[str, Any], name: str) -> bool:
+    """Whether a parameter says yes, as text or as JSON."""
+    return str(params.get(name)).lower() == "true"
 
 
 def _named(known: Mapping[int, OrderChange | AlgoChange], venue_id: object, client_id: object) -> Iterator[str]:
@@ -99,7 +141,3 @@ def _live(known: Mapping[int, OrderChange | AlgoChange], live: frozenset[str], s
     for order in known.values():
         if order.symbol == symbol and order.status in live:
             yield order.client_id
-
-
-def _true(params: Mapping[str, Any], name: str) -> bool:
-    return str(params.get(name)).lower() == "true"
