@@ -95,3 +95,11 @@ def test_a_malformed_engine_report_is_the_callers_error() -> None:
 
     with pytest.raises(ValueError, match=r"positions\.BTCUSDT is 2\.0, not a decimal string"):
         check(log.lines, engine_report={"positions": {"BTCUSDT": 2.0}})
+
+
+@pytest.mark.parametrize(("status", "left"), [("NEW", True), ("TRIGGERED", True), ("TRIGGERING", False)])
+def test_an_order_that_hangs_at_the_venue_is_no_leftover_of_ours(status: str, left: bool) -> None:
+    log = LogBuilder()
+    log.algo(log.stop("capi_tp1_d1", "SELL", "110", type="TAKE_PROFIT_MARKET"), status)
+
+    assert bool(check(log.lines).mismatches) is left

@@ -26,7 +26,8 @@ def leftovers(
     found: list[str] = []
     for client_id, order in sorted(live.items()):
         name = names.parse(client_id)
-        if name is None or positions.get(order.symbol) or (name.opens and client_id in waiting):
+        stuck = order.status == "TRIGGERING"  # it hangs at the venue, which lets nobody cancel it
+        if name is None or stuck or positions.get(order.symbol) or (name.opens and client_id in waiting):
             continue
         found.append(f"{client_id} is open at the end with no {order.symbol} position")
     return found
