@@ -33,7 +33,7 @@ ROOM_OF = {
     "_core": "_core",
 }
 # Where the extension may be used: rooms, or single files. The doctor asks it for its build and nothing else.
-CORE_USERS = {"signals", "simulator", "actors/market", "runtime/latency", "venues/paper", "service/checks"}
+CORE_USERS = {"signals", "simulator", "actors/market", "runtime", "venues/paper", "service/checks"}
 # Rooms where nothing is real: only they themselves may import them, and some commands.
 STAGES = {"simulator", "simulation"}
 # Which files of the service may start the simulator: the commands `simulator`, `simulate` and `demo`.
