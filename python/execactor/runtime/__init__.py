@@ -28,6 +28,7 @@ from execactor.runtime.system import ActorSystem
 from execactor.runtime.timeline import Livelock
 from execactor.runtime.timers import Timers
 from execactor.runtime.watch import Terminated
+from execactor.runtime.watchdog import LoopHeld, Watchdog
 
 __all__ = [
     "Abandoned",
@@ -46,6 +47,7 @@ __all__ = [
     "Livelock",
     "LoopActor",
     "LoopFuture",
+    "LoopHeld",
     "LoopRef",
     "MailboxFull",
     "MailboxSpec",
@@ -67,6 +69,7 @@ __all__ = [
     "TimerHandle",
     "Timers",
     "TooManyRestarts",
+    "Watchdog",
     "WouldDeadlock",
     "as_awaitable",
     "freeze_garbage",

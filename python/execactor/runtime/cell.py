@@ -109,7 +109,7 @@ class Cell(Life):
         if self.phase is not _READY or actor is None:
             self._change_phase()
             dispatcher.must_yield()
-            return self.wants()
+            return self._let_go("start or restart")
         if self.processed >= self._next_sample:
             return self._visit_timed(hot=hot)
         while True:
@@ -121,7 +121,7 @@ class Cell(Life):
             if (kind is not Letter and kind is not ConflatedLetter) or type(message) in classes_apart:
                 if self._is_void(letter):
                     if dispatcher.must_yield() or self.phase is not _READY:
-                        return self.wants()
+                        return self._let_go(type(message).__qualname__)
                     continue
                 if type(message) in PYKKA_MESSAGES:
                     receive = actor._handle_receive
@@ -140,7 +140,12 @@ class Cell(Life):
                 elif letter.reply_to is not None:
                     answer(letter.reply_to, response)
             if dispatcher.must_yield() or self.phase is not _READY:
-                return self.wants()
+                return self._let_go(type(message).__qualname__)
+
+    def _let_go(self, after: str) -> bool | None:
+        if self._dispatcher.held_ns:
+            self._dispatcher.report_held(self.name, after)
+        return self.wants()
 
     def _visit_timed(self, *, hot: bool) -> bool | None:
         """A visit for one message, to see how long its handler takes."""

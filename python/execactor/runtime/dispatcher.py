@@ -14,6 +14,7 @@ from execactor.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
 
+_NEVER_NS = 1 << 62
 _UNLIMITED = 1 << 29  # the largest power of two that is a short integer to CPython
 _dispatched_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
@@ -76,6 +77,9 @@ class Dispatcher:
         self._left = 0  # messages before I/O is polled
         self._left_after_visit = 0
         self._preempted = False
+        self.held_ns = 0
+        self._patience_ns = _NEVER_NS
+        self._on_held: Callable[[str, str, int], object] | None = None
         self._hot = run_queue()
         self._ready = run_queue()
         self._posted: deque[Callable[[], object]] = deque()
@@ -148,12 +152,43 @@ class Dispatcher:
     def must_yield(self) -> bool:
         """Whether the mailbox being visited has to let go after the message just handled, which this counts."""
         self._left -= 1
-        if self._monotonic_ns() >= self._slice_end_ns:
+        if (now_ns := self._monotonic_ns()) >= self._slice_end_ns:
             self._left = 0
+            if now_ns - self._slice_end_ns >= self._patience_ns:
+                self.held_ns = now_ns - self._slice_end_ns + self._slice_ns
         elif not self._hot and not self._posted:
             return self._left <= self._left_after_visit
         self._preempted = True
         return True
+
+    # A handler that begins inside a slice and ends long after it has held the loop: no clock need be read for that.
+
+    def watch(self, limit_ns: int, on_held: Callable[[str, str, int], object] | None) -> None:
+        """Call `on_held(actor, message class, ns)` for each handler that held the loop for `limit_ns`; None ends it.
+
+        `ns` is at most one slice more than it took. Raises ValueError when the limit is not above a slice.
+        """
+        if limit_ns <= self._slice_ns:
+            raise ValueError(f"limit_ns must be above a slice of {self._slice_ns} ns, got {limit_ns}")
+        self._on_held = on_held
+        self._patience_ns = _NEVER_NS if on_held is None else limit_ns - self._slice_ns
+
+    def report_held(self, actor: str, message_class: str) -> None:
+        """Name the handler that has just held the loop for `held_ns`."""
+        held_ns, self.held_ns = self.held_ns, 0
+        if self._on_held is not None:
+            self._on_held(actor, message_class, held_ns)
+
+    @property
+    def slice_held(self) -> tuple[int, int]:
+        """The present slice, and for how many ns it has been going on (0: none is). From any thread."""
+        end_ns = self._slice_end_ns
+        return end_ns, self._monotonic_ns() - end_ns + self._slice_ns if self._draining else 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be served."""
+        return not (self._hot or self._ready or self._posted or self._draining)
 
     def one_message_only(self) -> None:
         """Have the mailbox being visited let go after the next message, and go on first."""
