@@ -86,7 +86,7 @@ def _cash(each: list[Execution]) -> Fraction:
 
 
 @given(st.lists(executions(), max_size=30), ticks)
-def test_realized_plus_unrealized_less_fees_is_the_cash_change_plus_what_is_held(
+def test_C4_realized_plus_unrealized_less_fees_is_the_cash_change_plus_what_is_held(  # noqa: N802
     each: list[Execution], mark: Decimal
 ) -> None:
     position = _booked(each)
@@ -98,7 +98,7 @@ def test_realized_plus_unrealized_less_fees_is_the_cash_change_plus_what_is_held
 
 
 @given(st.lists(executions(st.sampled_from([Decimal("90800.1"), Decimal("90900.3")])), max_size=30))
-def test_without_a_mean_price_to_round_the_result_is_exact(each: list[Execution]) -> None:
+def test_C4_without_a_mean_price_to_round_the_result_is_exact(each: list[Execution]) -> None:  # noqa: N802
     alternating: list[Execution] = []
     for one in each:  # never add to an open position at another price
         held = _booked(alternating)

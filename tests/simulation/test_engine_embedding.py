@@ -335,13 +335,22 @@ async def test_callbacks_sync_and_async_are_told_and_their_failures_hurt_nobody(
     assert len(failures) == 4
 
 
-async def test_a_timeout_is_told_when_an_entry_was_withdrawn_as_stale(tmp_path: Path) -> None:
+async def test_C5_a_timeout_is_told_once_and_after_the_venue_has_cancelled(tmp_path: Path) -> None:  # noqa: N802
     async with session(tmp_path, decisions={"max_age_s": 1}) as s:
         told: list[PlanEnded] = []
-        s.engine.on_timeout(told.append)
+        resting: list[list[str]] = []
+
+        @s.engine.on_timeout
+        def keep(ended: PlanEnded) -> None:
+            told.append(ended)
+            resting.append(s.resting())
+
         await s.feed_resting("stale")
         await until(lambda: told, within_s=5)
-        assert (told[0].key, told[0].entered) == ("stale", False)
+        await asyncio.sleep(0.2)
+        assert [(ended.key, ended.entered) for ended in told] == [("stale", False)]
+        assert resting == [[]], "cancelled at the venue first"
+        assert [request["client_id"] for request in s.requests(cancels=True)] == ["capi_entry_stale"]
 
 
 async def test_stopping_waits_for_async_callbacks_that_run(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ async def test_what_happened_while_it_was_stopped_is_in_its_books(stage: KillSta
     await judge(stage)
 
 
-async def test_e2_the_same_decision_file_after_a_restart_enters_no_second_time(stage: KillStage) -> None:
+async def test_E2_the_same_decision_file_after_a_restart_enters_no_second_time(stage: KillStage) -> None:  # noqa: N802
     fed = await hold(stage, "k1")
     await restart(stage)
     decisions.write(stage.decisions, fed.body)
@@ -128,7 +128,7 @@ async def test_e2_the_same_decision_file_after_a_restart_enters_no_second_time(s
     await judge(stage)
 
 
-async def test_e2_an_entry_that_rested_and_was_cancelled_rests_no_second_time(stage: KillStage) -> None:
+async def test_E2_an_entry_that_rested_and_was_cancelled_rests_no_second_time(stage: KillStage) -> None:  # noqa: N802
     fed = decision(stage, "k1", reach=-10)
     await stage.feed(fed)
     await until(lambda: bool(stage.exchange.orders.open(SYMBOL)), "no entry rests", within_s=10)

@@ -12,7 +12,7 @@ AT_ONCE = 3
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("point", POINTS)
-async def test_the_venue_kills_the_engine(point: str, tmp_path: Path) -> None:
+async def test_D4_the_venue_kills_the_engine(point: str, tmp_path: Path) -> None:  # noqa: N802
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(case: Case) -> Outcome:

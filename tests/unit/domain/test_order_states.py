@@ -85,7 +85,7 @@ def _cells() -> Iterator[tuple[OrderState, OrderEvent, OrderState | None]]:
         for state, event, then in _cells()
     ],
 )
-def test_every_pair_leads_somewhere_or_is_ignored_with_a_sentence(
+def test_D2_every_pair_leads_somewhere_or_is_ignored_with_a_sentence(  # noqa: N802  # the requirement's name
     state: OrderState, event: OrderEvent, then: OrderState | None
 ) -> None:
     following = transition(state, event)
@@ -96,7 +96,7 @@ def test_every_pair_leads_somewhere_or_is_ignored_with_a_sentence(
         assert len(following.split()) >= 4
 
 
-def test_the_table_names_every_pair_once() -> None:
+def test_D2_the_table_names_every_pair_once() -> None:  # noqa: N802
     pairs = [(state, event) for state, event, _ in _cells()]
     assert len(pairs) == len(set(pairs)) == len(OrderState) * len(OrderEvent)
 

@@ -44,7 +44,9 @@ def booked(*executions: Execution) -> Position:
         ),
     ],
 )
-def test_booking(executions: list[Execution], quantity: Any, entry_price: Any, realized_pnl: Any) -> None:
+def test_C4_booking(  # noqa: N802  # the requirement's name
+    executions: list[Execution], quantity: Any, entry_price: Any, realized_pnl: Any
+) -> None:
     position = booked(*executions)
     assert (position.quantity, position.entry_price) == (dec(quantity), dec(entry_price))
     assert position.realized_pnl == dec(realized_pnl)

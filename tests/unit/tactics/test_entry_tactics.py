@@ -6,6 +6,7 @@ import pytest
 from rule_makers import dec
 from trading_desk import SECOND, Desk, alerts, asked, cancels, endings, plan
 
+from execactor.actors.position import SIGNAL_VALID_MS
 from execactor.domain.account import EngineState
 from execactor.domain.messages import (
     FlatMode,
@@ -19,6 +20,7 @@ from execactor.domain.messages import (
 )
 from execactor.domain.order import OrderType, RejectCause, Role
 from execactor.domain.side import Side
+from execactor.tactics.entry import STALE
 from execactor.tactics.trade import Phase
 
 
@@ -94,6 +96,21 @@ def test_the_same_id_with_another_body_is_refused_and_the_first_stands() -> None
     assert [effect.key for effect in effects if isinstance(effect, PlanRefused)] == ["d1"]
     assert desk.state.plan == plan()
     assert desk.live == ["capi_entry_d1"]
+
+
+def test_C5_a_signals_entry_is_cancelled_after_300_seconds_and_ends_once_the_venue_confirms() -> None:  # noqa: N802
+    desk = Desk()
+    assert SIGNAL_VALID_MS == 300_000
+    desk.receive(plan(source="signal"), expires_s=SIGNAL_VALID_MS / 1_000)
+    desk.ack("capi_entry_d1")
+    assert cancels(desk.wait(299_999)) == []
+    effects = desk.wait(1_001)
+    assert cancels(effects)[:1] == ["capi_entry_d1"]
+    assert endings(desk.wait(5_000)) == [], "until the venue has cancelled it the plan goes on"
+    assert endings(desk.cancelled("capi_entry_d1")) == [("d1", False)]
+    assert desk.of(PlanEnded)[0].reason == STALE, "this is what on_timeout is told for"
+    assert endings(desk.wait(600_000)) == []
+    assert len(desk.of(PlanEnded)) == 1
 
 
 def test_a_plan_waits_until_the_engine_takes_risk() -> None:
