@@ -18,7 +18,7 @@ from .convergence import judge_comparisons, judge_rest
 from .doubts import judge_doubts
 from .entries import watch_entries
 from .episodes import closed_trades, wrong_openings
-from .events import Fault
+from .events import AlgoChange, DecisionFed, Fault, Fill, Note, OrderChange
 from .evidence import Evidence
 from .exits import judge_exits, judge_tightened
 from .freshness import judge_freshness
@@ -94,9 +94,9 @@ def check(
 
 def _judge(log: VenueLog, evidence: Evidence, engine: Mapping[str, Any], broken: Iterable[Finding]) -> Report:
     events, names, ledger = evidence.events, evidence.names, evidence.ledger
-    table = tabulate(events, complete=log.kinds.get("end", 0) > 0)
-    entries = watch_entries(events, names)
-    naked, widened = watch(events, ledger, names, evidence.allow)
+    table = tabulate(evidence.among(OrderChange, AlgoChange, Fill), complete=log.kinds.get("end", 0) > 0)
+    entries = watch_entries(evidence.among(OrderChange, AlgoChange, Fill, DecisionFed), names)
+    naked, widened = watch(evidence)
     exposure = judge(naked, evidence)
     trades = closed_trades(ledger.movements, names)
     live = live_client_ids(table)
@@ -111,7 +111,7 @@ def _judge(log: VenueLog, evidence: Evidence, engine: Mapping[str, Any], broken:
         *exposure.findings,
         *wrong_openings(ledger.movements, names),
         *moves,
-        *digests(engine, events),
+        *digests(engine, evidence.of(Note)),
         *judge_rest(evidence, live, naked),
     ]
     for rule in _RULES:
@@ -153,7 +153,7 @@ def _judge(log: VenueLog, evidence: Evidence, engine: Mapping[str, Any], broken:
         coverage=Coverage(
             transitions=dict(sorted(seen.items())),
             legal=OBSERVABLE,
-            faults=dict(Counter(event.name for event in events if isinstance(event, Fault))),
+            faults=dict(Counter(fault.name for fault in evidence.of(Fault))),
             events=sum(log.kinds.values()),
             closed_trades=sum(trade.ours for trade in trades),
         ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from .client_ids import Names
 from .episodes import Trade
-from .events import AlgoChange, Event, Fill, Note, OrderChange
+from .events import AlgoChange, Fill, Note, OrderChange
 from .fields import decimal_of
 from .invariants import Finding, at_line
 from .ledger import Ledger, plain
@@ -52,13 +52,13 @@ def disagreements(
     return found
 
 
-def digests(report: Mapping[str, Any], events: Iterable[Event]) -> list[Finding]:
+def digests(report: Mapping[str, Any], notes: Iterable[Note]) -> list[Finding]:
     """The state that lived beside the state that the journal replays to (I8).
 
     From every note "state digest" with `live` and `replayed`, and from the report's live_digest and replayed_digest.
     """
-    notes = [event for event in events if isinstance(event, Note) and event.text == "state digest"]
-    pairs = [(note.line, note.fields.get("live"), note.fields.get("replayed")) for note in notes]
+    told = [note for note in notes if note.text == "state digest"]
+    pairs = [(note.line, note.fields.get("live"), note.fields.get("replayed")) for note in told]
     if "live_digest" in report or "replayed_digest" in report:
         pairs.append((0, report.get("live_digest"), report.get("replayed_digest")))
     return [

@@ -63,7 +63,7 @@ def judge_bookings(evidence: Evidence) -> Iterator[Finding]:
     for fact in evidence.journal.facts:
         books.apply(fact)
     yield from books.findings
-    fills = {(event.symbol, event.trade_id): event for event in evidence.events if isinstance(event, Fill)}
+    fills = {(event.symbol, event.trade_id): event for event in evidence.of(Fill)}
     yield from _truth(books, fills)
     calm = evidence.calm
     if calm is None:
@@ -86,7 +86,7 @@ def longest_unbooked_ns(evidence: Evidence) -> int:
     """The longest that a trade of ours waited to be booked; 0 without a journal."""
     if evidence.journal is None:
         return 0
-    made = {(event.symbol, event.trade_id): event.t for event in evidence.events if isinstance(event, Fill)}
+    made = {(event.symbol, event.trade_id): event.t for event in evidence.of(Fill)}
     waits = [
         fact.t - made[fact.symbol, fact.trade_id]
         for fact in evidence.journal.of(Booked)

@@ -43,7 +43,7 @@ def judge_comparisons(evidence: Evidence) -> Iterator[Finding]:
 def _traded_during(fact: Compared, evidence: Evidence) -> bool:
     """Whether a fill disturbed the comparison: listings lag behind it, so it takes longer."""
     begun = fact.t - ns(fact.rounds * ROUND_S + LAG_S)
-    return any(isinstance(event, Fill) and begun < event.t <= fact.t for event in evidence.events)
+    return any(begun < fill.t <= fact.t for fill in evidence.of(Fill))
 
 
 def _called(journal: Journal, fact: Compared) -> bool:

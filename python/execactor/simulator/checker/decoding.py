@@ -45,7 +45,7 @@ def _request(line: int, t: int, fields: Fields) -> Request:
         t,
         body.get("id", 0),
         fields.text("method"),
-        params if isinstance(params, Mapping) else {},
+        params if isinstance(params, dict) else {},
         body.get("weight", 0),
         body.get("orders", 0),
         fields.optional_decimal("mark"),
@@ -54,7 +54,7 @@ def _request(line: int, t: int, fields: Fields) -> Request:
 
 def _response(line: int, t: int, fields: Fields) -> Response:
     answer = fields.body.get("body")
-    error: Mapping[str, Any] = answer if isinstance(answer, Mapping) and fields.body.get("status") != 200 else {}
+    error: Mapping[str, Any] = answer if isinstance(answer, dict) and fields.body.get("status") != 200 else {}
     return Response(
         line,
         t,

@@ -57,7 +57,7 @@ def judge_doubts(evidence: Evidence) -> Iterator[Finding]:
         yield from _by_journal(evidence.journal)
     venue = _Venue()
     families: dict[tuple[str, str], list[str]] = {}
-    for event in evidence.events:
+    for event in evidence.among(OrderChange, Request, Response):
         if isinstance(event, OrderChange) and event.client_id in venue.entries:
             venue.entries[event.client_id].outcome = "taken"
         elif isinstance(event, Response):

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from .client_ids import Names
 from .events import Event, Note
 from .journal_reader import Journal
 from .ledger import Ledger
 from .restarts import Allowances, Window, ns
+
+E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,15 @@ class Evidence:
     windows: Sequence[Window]
     allow: Allowances
 
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of one kind, in order."""
+        return [event for event in self.events if type(event) is kind]
+
+    def among(self, *kinds: type[Event]) -> list[Event]:
+        """The events of these kinds, in order; most rules look at few of them."""
+        wanted = frozenset(kinds)
+        return [event for event in self.events if type(event) in wanted]
+
     @property
     def end_ns(self) -> int:
         """When the log ends."""
@@ -31,12 +43,11 @@ class Evidence:
         """The time after the last fault, when the harness noted it; None: the log may end in mid-trouble."""
         over: Note | None = None
         quiescent = False
-        for event in self.events:
-            if isinstance(event, Note):
-                if event.text == "faults over":
-                    over, quiescent = event, False
-                elif event.text == "quiescent":
-                    quiescent = True
+        for note in self.of(Note):
+            if note.text == "faults over":
+                over, quiescent = note, False
+            elif note.text == "quiescent":
+                quiescent = True
         if over is None:
             return None
         return Calm(over, self.end_ns, 0 if quiescent else ns(self.allow.settle_s))

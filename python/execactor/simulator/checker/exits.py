@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from .events import LIVE_ALGO, LIVE_ORDER, AlgoChange, Fill, OrderChange, PositionChange, Request
+from .events import LIVE_ALGO, LIVE_ORDER, AlgoChange, Fill, Mark, OrderChange, PositionChange, Request
 from .evidence import Evidence
 from .invariants import Finding, at_line
 from .ledger import plain
@@ -20,7 +20,7 @@ def judge_exits(evidence: Evidence) -> Iterator[Finding]:
     resting: dict[int, OrderChange] = {}
     cancelled: set[object] = set()
     owed: dict[int, Request] = {}
-    for event in evidence.events:
+    for event in evidence.among(OrderChange, Request, Mark):
         for order_id in [order_id for order_id, exit_sent in owed.items() if event.t > exit_sent.t + grace]:
             sent = owed.pop(order_id)
             if not evidence.hindered(sent.t, event.t):
@@ -60,7 +60,7 @@ class _Tightened:
 def judge_tightened(evidence: Evidence) -> Iterator[Finding]:
     """Tightened stops close no more together than was held, but for the moment in which one replaces another."""
     symbols: dict[str, _Tightened] = {}
-    for event in evidence.events:
+    for event in evidence.among(Fill, PositionChange, AlgoChange, Mark):
         for symbol, state in symbols.items():
             if state.since is not None and event.t > state.since[1] + ns(evidence.allow.protect_s):
                 line, since = state.since

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 
@@ -81,13 +82,22 @@ class Fields:
         return value
 
 
+_NUMBERS = frozenset({str, int, Decimal})
+
+
+@lru_cache(maxsize=65_536)  # the same sizes and prices come again and again
+def _parsed(value: Any) -> Decimal | None:
+    try:
+        parsed = Decimal(value)
+    except InvalidOperation:
+        return None
+    return parsed if parsed.is_finite() else None
+
+
 def decimal_of(value: object, name: str) -> Decimal:
     """`value` (a decimal string, an integer or a Decimal) as a finite Decimal; MalformedError names `name`."""
-    if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
-        try:
-            parsed = Decimal(value)
-        except InvalidOperation:
-            parsed = Decimal("NaN")
-        if parsed.is_finite():
+    if type(value) in _NUMBERS:
+        parsed = _parsed(value)
+        if parsed is not None:
             return parsed
     raise MalformedError(f"{name} is {value!r}, not a decimal string")

@@ -15,15 +15,13 @@ CANCEL_S = 5.0
 
 def judge_freshness(evidence: Evidence) -> Iterator[Finding]:
     """Judge entries sent and filled by the decision's own timestamp, from the note that fed it and from the journal."""
-    decided = {event.key: event.decided_ns for event in evidence.events if isinstance(event, DecisionFed)}
+    decided = {event.key: event.decided_ns for event in evidence.of(DecisionFed)}
     if evidence.journal is not None:
         decided |= {fact.key: fact.decided_ns for fact in evidence.journal.of(Planned) if decided.get(fact.key) is None}
     age, in_flight = ns(evidence.allow.decision_age_s), ns(evidence.allow.in_flight_s)
-    for event in evidence.events:
+    for event in evidence.among(Request, Fill):
         client_id = placed_id(event) if isinstance(event, Request) else getattr(event, "client_id", None)
-        if client_id is None or not isinstance(event, Request | Fill):
-            continue
-        name = evidence.names.parse(client_id)
+        name = evidence.names.parse(client_id) if client_id is not None else None
         then = decided.get(name.key) if name is not None and name.opens else None
         if then is None or event.t <= then + age + in_flight:
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .events import AlgoChange, Event, Fill, Note, PositionChange, Request
+from .events import AlgoChange, Fill, Note, PositionChange, Request
 from .evidence import Evidence
 from .invariants import Finding, at_line, at_record
 from .journal_records import EngineState, Intended
@@ -30,14 +30,14 @@ class _Stop:
 def judge_halts(evidence: Evidence) -> Iterator[Finding]:
     """Judge the engine's states against the requests that followed, and against who may lift them."""
     states = evidence.journal.of(EngineState) if evidence.journal is not None else []
-    yield from _lifted(states, evidence.events)
+    yield from _lifted(states, evidence.of(Note))
     yield from _risk_taken(evidence, _stops(states))
     yield from _stops_first(evidence, states)
 
 
-def _lifted(states: Sequence[EngineState], events: Sequence[Event]) -> Iterator[Finding]:
+def _lifted(states: Sequence[EngineState], notes: Sequence[Note]) -> Iterator[Finding]:
     """SAFE MODE and HALTED end by a person alone, whom the harness notes; an epoch never goes back."""
-    resumed = [event.line for event in events if isinstance(event, Note) and event.text.lower() in RESUMED]
+    resumed = [note.line for note in notes if note.text.lower() in RESUMED]
     severity, since, epoch = 0, 0, 0
     for fact in states:
         now = _SEVERITY.get(fact.state, 0)
@@ -71,10 +71,10 @@ def _risk_taken(evidence: Evidence, stops: Sequence[_Stop]) -> Iterator[Finding]
     if evidence.journal is None or not stops:
         return
     meant = {fact.client_id: fact for fact in evidence.journal.of(Intended)}
-    for event in evidence.events:
-        client_id = placed_id(event) if isinstance(event, Request) else None
+    for event in evidence.of(Request):
+        client_id = placed_id(event)
         name = evidence.names.parse(client_id) if client_id is not None else None
-        if name is None or not isinstance(event, Request) or (not name.opens and reduces(event)):
+        if name is None or (not name.opens and reduces(event)):
             continue
         intent = meant.get(client_id or "")
         for stop in stops:
@@ -97,7 +97,9 @@ def _stops_first(evidence: Evidence, states: Sequence[EngineState]) -> Iterator[
     held: dict[str, tuple[Decimal, int]] = {}
     stops: dict[str, str] = {}
     grace = ns(evidence.allow.in_flight_s)
-    for event in evidence.events:
+    if not halts and not any(note.text.lower() in HALTED for note in evidence.of(Note)):
+        return
+    for event in evidence.among(Note, AlgoChange, Fill, PositionChange, Request):
         if halts and event.line > halts[0]:
             halted = True
             halts.pop(0)

@@ -23,7 +23,7 @@ def judge_intents(evidence: Evidence) -> Iterator[Finding]:
     for intent in journal.of(Intended):
         intents.setdefault(intent.client_id, intent)
     disk_full = False
-    for event in evidence.events:
+    for event in evidence.among(Request, Note):
         if isinstance(event, Note):
             disk_full = (disk_full or event.text == "disk full") and event.text != "disk restored"
         if isinstance(event, Request) and not (disk_full and reduces(event)):

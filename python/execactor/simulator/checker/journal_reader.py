@@ -22,6 +22,7 @@ Row = Sequence[Any]
 """seq, ts_ns, kind, key, payload, chain_hash; where known also the newest line of the venue log when it was written,
 and the venue's time then."""
 
+_JSON = json.JSONDecoder()
 _STORED = "select seq, ts_ns, kind, key, payload, chain_hash from journal order by seq"
 F = TypeVar("F", bound=Fact)
 
@@ -80,7 +81,7 @@ def read(rows: Iterable[Row], events: Sequence[Event]) -> tuple[Journal, list[Fi
         after = place[0] if place else _newest(bisect_left(times, ts_ns), lines)
         t = place[1] if len(place) > 1 else ts_ns
         try:
-            fact = decode(kind, Place(seq, after, t), json.loads(payload))
+            fact = decode(kind, Place(seq, after, t), _JSON.decode(payload.decode()))
         except (MalformedError, ValueError, TypeError) as error:
             found.append(at_record("I7", seq, f"the {kind} record does not parse: {error}"))
             continue

@@ -19,6 +19,7 @@ from .requests import placed_id
 
 _ZERO = Decimal(0)
 _MOVED = Decimal("0.01")
+LIMITS = "engine limits"
 
 
 @dataclass(slots=True)
@@ -71,8 +72,10 @@ class _Account:
 
 def judge_limits(evidence: Evidence) -> Iterator[Finding]:
     """Follow the account; a log without the note "engine limits" is not judged."""
+    if not any(note.text == LIMITS for note in evidence.of(Note)):
+        return
     account = _Account(evidence.names)
-    for event in evidence.events:
+    for event in evidence.among(OrderChange, Fill, PositionChange, Request, Note):
         if isinstance(event, OrderChange):
             name = evidence.names.parse(event.client_id)
             if name is not None and name.opens:
@@ -85,5 +88,5 @@ def judge_limits(evidence: Evidence) -> Iterator[Finding]:
         elif isinstance(event, Request) and event.mark is not None:
             account.marks[str(event.params.get("symbol"))] = event.mark
             account.met[placed_id(event) or ""] = event.mark
-        elif isinstance(event, Note) and event.text == "engine limits":
+        elif isinstance(event, Note) and event.text == LIMITS:
             account.limits = Fields(event.fields)

@@ -55,7 +55,7 @@ def read(lines: Iterable[str | Mapping[str, Any]]) -> VenueLog:
 
 
 def _parse(raw: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if isinstance(raw, Mapping):
+    if not isinstance(raw, str):
         return raw
     try:
         body = json.loads(raw)
@@ -68,6 +68,8 @@ def _in_sequence(
     bodies: list[tuple[int, Mapping[str, Any]]], problems: list[str]
 ) -> list[tuple[int, Mapping[str, Any]]]:
     """The lines sorted by `n`; a missing or repeated number means that the log is not the whole truth."""
+    if all(body.get("n") == number for number, (_, body) in enumerate(bodies, start=1)):
+        return bodies
     numbered: list[tuple[int, int, Mapping[str, Any]]] = []
     for line, body in bodies:
         n = body.get("n")

@@ -90,7 +90,7 @@ def judge_patience(evidence: Evidence) -> Iterator[Finding]:
     """Judge every request against what the venue had said before it was sent."""
     budget, pause, repetitions = _Budget(), _Pause(), _Repetitions(evidence.names)
     grace = ns(evidence.allow.in_flight_s)
-    for event in evidence.events:
+    for event in evidence.among(Request, Response, AlgoChange, Connection, Start):
         if isinstance(event, Request):
             yield from budget.spend(event.line, event.t, event.weight, event.orders)
             if pause.heard_ns < event.t < pause.until_ns:

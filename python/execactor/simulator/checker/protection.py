@@ -1,6 +1,6 @@
 """How long a position stood without a working stop, and whether a stop ever moved to risk more (I3, I4)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from .evidence import Evidence
 from .invariants import Finding, at_line
 from .journal_reader import Journal
 from .journal_records import Alerted, EngineState
-from .ledger import Ledger, plain
+from .ledger import plain
 from .restarts import Allowances, deadline, ns
 from .stops import Ladder, StopBook, covers, proceeds
 
@@ -102,18 +102,16 @@ class _Watch:
         self.best[change.symbol] = ladder
 
 
-def watch(
-    events: Sequence[Event], ledger: Ledger, names: Names, allow: Allowances
-) -> tuple[list[Naked], list[Finding]]:
+def watch(evidence: Evidence) -> tuple[list[Naked], list[Finding]]:
     """All naked intervals, and each time that a stop moved to risk more."""
+    events, ledger = evidence.events, evidence.ledger
     told: dict[int, int] = {}
-    for event in events:
-        if type(event) is Told:
-            told.setdefault(event.trade_id, event.t)
-    seen = _Watch(names, allow, told)
+    for news in evidence.of(Told):
+        told.setdefault(news.trade_id, news.t)
+    seen = _Watch(evidence.names, evidence.allow, told)
     for symbol, baseline in ledger.baselines.items():
         seen.hold(events[0], symbol, baseline.quantity)
-    for event in events:
+    for event in evidence.among(Fill, PositionChange, AlgoChange, OrderChange, Fault):
         seen.stops.apply(event)
         match event:
             case Fill() | PositionChange() if event.line in ledger.held_after:
