@@ -4,7 +4,8 @@ Each record carries the hash over itself and the hash before it, so that no reco
 unnoticed. Records cut off at the end leave no trace.
 
 Durability `process`: a record is in the operating system's hands before `append` returns, so it survives kill -9
-(SQLite WAL, synchronous=NORMAL). It may be lost with the power.
+(SQLite WAL, synchronous=NORMAL). It may be lost with the power. Nothing is synced on the trading thread but one header
+when the log starts over (checkpoints.py).
 """
 
 import hashlib
@@ -16,10 +17,12 @@ import apsw
 import msgspec
 
 from execactor.domain.errors import ConfigurationError, InvariantViolated, RetryLater
+from execactor.store.checkpoints import Checkpointer
 from execactor.store.records import Record, decode, encode
 
 SCHEMA_VERSION = 2
 OLDEST_SAFE_SQLITE = (3, 51, 3)
+CHECKPOINT_RECORDS = 2_000
 
 _SCHEMA = """
 create table if not exists meta (name text primary key, value text not null) without rowid;
@@ -68,13 +71,15 @@ class Journal:
         self.path = path
         self._db = apsw.Connection(str(path))
         self._db.set_busy_timeout(2_000)
-        for pragma in ("journal_mode = wal", "synchronous = normal", "wal_autocheckpoint = 4000"):
+        for pragma in ("journal_mode = wal", "synchronous = normal", "wal_autocheckpoint = 0"):
             self._db.execute(f"pragma {pragma}")
         self._db.execute(_SCHEMA)
         self._claim(account, now_ms)
         self.created_ms = int(self._meta("created_ms") or now_ms)
         self.seq, self._hash = self._verify()
         self._cursor = self._db.cursor()
+        self._checkpointer = Checkpointer(path)
+        self._checkpoint_seq = self.seq + CHECKPOINT_RECORDS
 
     def append(self, record: Record, *, key: str, ts_ns: int) -> int:
         """Write one record and return its sequence number. key: what it is about (client id, symbol, account).
@@ -101,6 +106,9 @@ class Journal:
         except apsw.Error as error:
             raise RetryLater(f"the journal {self.path} cannot be written: {error}") from error
         self.seq, self._hash = seq, chain
+        if seq >= self._checkpoint_seq:
+            self._checkpoint_seq = seq + CHECKPOINT_RECORDS
+            self._checkpointer.due()
 
     def rows(self, after: int = 0) -> Iterator[JournalRow]:
         """Records with a sequence number above `after`, in order."""
@@ -114,6 +122,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
+        self._checkpointer.close()
         self._db.close()
 
     def _meta(self, name: str) -> str | None:
