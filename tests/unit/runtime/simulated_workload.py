@@ -6,6 +6,7 @@ commit print the same, in whatever process.
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import sys
 from typing import Any, ClassVar
@@ -13,7 +14,19 @@ from typing import Any, ClassVar
 import msgspec
 import pykka
 
-from execactor.runtime import ActorSystem, Lane, LoopActor, Simulation, Supervision
+from execactor.runtime import (
+    ActorSystem,
+    ChildSpec,
+    InjectedFailure,
+    Lane,
+    LoopActor,
+    LoopRef,
+    MailboxSpec,
+    Simulation,
+    Strategy,
+    Supervision,
+    Supervisor,
+)
 
 MS = 1_000_000
 MESSAGES = 500
@@ -83,7 +96,7 @@ class Worker(LoopActor):
 
     supervision = Supervision(max_restarts=1_000, backoff_min_ns=MS, backoff_max_ns=5 * MS)
 
-    def __init__(self, ledger: pykka.ActorRef[Any], peers: list[pykka.ActorRef[Any]]) -> None:
+    def __init__(self, ledger: LoopRef[Any], peers: list[LoopRef[Any]]) -> None:
         super().__init__(ledger, peers)
         self.ledger = ledger
         self.peers = peers
@@ -115,14 +128,48 @@ class Worker(LoopActor):
         return message.number
 
 
+class Narrow(LoopActor):
+    """Lets one message wait, answers calls late, and sees who ends."""
+
+    mailbox = MailboxSpec(normal_capacity=1)
+
+    def __init__(self, ledger: LoopRef[Any], watched: LoopRef[Any]) -> None:
+        super().__init__(ledger, watched)
+        self.ledger = ledger
+        self.watched = watched
+
+    def on_start(self) -> None:
+        self.watch(self.watched)
+
+    async def on_receive(self, message: Any) -> int:  # type: ignore[override]  # pykka's is sync
+        await asyncio.sleep(0.002)
+        self.ledger.tell(message)
+        return 1
+
+
+async def push(narrow: LoopRef[Any], number: int) -> None:
+    """One message that may wait for room, and a call that may come too late."""
+    with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout, InjectedFailure):
+        await narrow.send(Order(number, 0))
+        await narrow.call(Slow(number), timeout_ns=3 * MS)
+
+
 async def program(simulation: Simulation) -> None:
-    """Feed the workers for some rounds, then stop them all."""
+    """Feed the actors until they have handled MESSAGES, then stop them all."""
     draw = simulation.streams.of("workload").random
     system = ActorSystem()
-    ledger = system.start(Ledger, "ledger", name="ledger")
-    workers: list[pykka.ActorRef[Any]] = []
-    for number in range(WORKERS):
-        workers.append(system.start(Worker, ledger, list(workers), name=f"worker-{number}"))
+    ledger = loop_ref(system.start(Ledger, "ledger", name="ledger"))
+    workers: list[LoopRef[Any]] = []
+    for number in range(WORKERS - 2):
+        workers.append(loop_ref(system.start(Worker, ledger, list(workers), name=f"worker-{number}")))
+    family = [
+        ChildSpec(name=f"child-{number}", actor_class=Worker, args=(ledger, list(workers))) for number in range(2)
+    ]
+    intensity = Supervision(max_restarts=1_000, backoff_min_ns=MS, jitter_fraction=0.5)
+    parent = system.start(Supervisor, family, strategy=Strategy.ALL_FOR_ONE, intensity=intensity, name="parent")
+    workers += [loop_ref(system.lookup(spec.name)) for spec in family]
+    narrow = loop_ref(system.start(Narrow, ledger, workers[0], name="narrow"))
+    pushing: list[asyncio.Task[None]] = []
     number = 0
     while simulation.log.counts["handle"] < MESSAGES:
         number += 1
@@ -133,8 +180,16 @@ async def program(simulation: Simulation) -> None:
             worker.tell(Quote("BTC", number, number))
             worker.tell(Quote("BTC", number - 1, number + 1))
         workers[number % WORKERS].tell(Slow(number))
+        pushing.append(asyncio.create_task(push(narrow, number)))
         await asyncio.sleep(0.005 * draw())
-    await system.stop([*workers, ledger], 1_000 * MS)
+    await asyncio.gather(*pushing)
+    await system.stop([*workers[: WORKERS - 2], parent, narrow, ledger], 1_000 * MS)
+
+
+def loop_ref(ref: pykka.ActorRef[Any] | None) -> LoopRef[Any]:
+    """The same ref, of the kind that can be sent to and called."""
+    assert isinstance(ref, LoopRef)
+    return ref
 
 
 def run(seed: int) -> tuple[int, str]:

@@ -137,6 +137,29 @@ def test_what_it_still_tries_reaches_nobody(simulation: Simulation) -> None:
     assert done == ["the callback that runs now ends"]
 
 
+def test_what_waits_in_mailboxes_is_not_handled(simulation: Simulation) -> None:
+    done: list[str] = []
+
+    class Fatal(Watcher):
+        def on_receive(self, message: Any) -> None:
+            super().on_receive(message)
+            if message == "die":
+                simulation.abandon()
+
+    async def program() -> None:
+        refs = [ActorSystem.current().start(Fatal, done) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        for ref in refs:
+            ref.tell("die")
+            ref.tell("never handled")
+        await asyncio.sleep(1)
+
+    with pytest.raises(Abandoned):
+        simulation.run(program())
+    assert done == ["die"]
+    assert simulation.log.counts["handle"] == 1
+
+
 def test_at_its_very_end_it_is_abandoned_too(simulation: Simulation) -> None:
     async def program() -> None:
         simulation.abandon()

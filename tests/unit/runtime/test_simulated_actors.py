@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -226,6 +227,20 @@ def test_restarts_fail_too(simulation: Simulation) -> None:
     lines = [line.split()[1:4] for line in simulation.log.story()]
     after_a_restart = [later[0] for earlier, later in itertools.pairwise(lines) if earlier[0] == "restart"]
     assert "failure" in after_a_restart
+
+
+def test_an_async_handler_that_is_cancelled_before_its_first_step_ends_in_silence(simulation: Simulation) -> None:
+    async def program() -> None:
+        system = ActorSystem()
+        ref = system.start(Waiting, "a", [], name="a")
+        await asyncio.sleep(0.1)
+        ref.tell(Note("1"))
+        system.dispatcher.flush()
+        ref.abort()  # type: ignore[attr-defined]  # a LoopRef
+        await asyncio.sleep(0.1)
+
+    with warnings.catch_warnings(action="error"):
+        simulation.run(program())
 
 
 def test_an_asker_gets_the_failure(simulation: Simulation) -> None:

@@ -39,5 +39,5 @@ def test_every_part_of_the_workload_is_reached() -> None:
         simulation.failures.share = 0.01
         simulation.run(simulated_workload.program(simulation))
         words = " ".join(simulation.log.story()).split()
-    assert {"Order", "Fill", "Quote", "Slow", "Answered", "Report", "Beat", "_ActorStop"} <= set(words)
+    assert {"Order", "Fill", "Quote", "Slow", "Answered", "Report", "Beat", "_ActorStop", "Terminated"} <= set(words)
     assert {"start", "restart", "failure", "timer", "InjectedFailure"} <= set(words)
