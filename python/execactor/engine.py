@@ -13,6 +13,7 @@ import pykka
 
 from execactor import assembly, config
 from execactor.actors.account import AccountStatus, Begin
+from execactor.actors.examination import difference
 from execactor.actors.position import Describe, PositionView
 from execactor.actors.recorder import Tap
 from execactor.assembly import Assembly
@@ -27,6 +28,7 @@ from execactor.domain.messages import (
     FlatMode,
     Kill,
     Receipt,
+    RequestReconcile,
     Resume,
     SignalReceived,
     TradeClosed,
@@ -39,18 +41,20 @@ from execactor.outcomes import (
     OrderResult,
     OrderStatus,
     Validation,
+    compared_for,
     ended,
     entry_result,
     kill_complete,
     status_of,
 )
 from execactor.performance import Performance
+from execactor.reconcile.findings import Finding
 from execactor.risk.kill_switch import Stage
 from execactor.runtime import Clock, SystemClock
 from execactor.runtime.future import as_awaitable
 from execactor.store.journal import Journal
 from execactor.store.lock import HALT_MARKER
-from execactor.store.records import ExecutionAttributed, ExecutionBooked, OrderChanged, Record
+from execactor.store.records import ExecutionAttributed, ExecutionBooked, OrderChanged, Reconciled, Record
 from execactor.store.recovery import RECENT
 from execactor.venues.port import Venue
 
@@ -305,6 +309,19 @@ class Engine:
     def kill(self, reason: str) -> None:
         """Pull the kill switch without waiting."""
         self._running().context.account.tell(Kill(reason=reason))
+
+    async def difference(self) -> list[Finding]:
+        """What a comparison would find now; nothing is done about it. Raises RetryLater or VenueFatal."""
+        return await difference(self._running().context)
+
+    async def reconcile(self, reason: str, *, timeout_s: float = 15.0) -> Reconciled:
+        """Compare with the venue now and act on what is found. Raises TimeoutError."""
+        comparison = self._expectations.expect(lambda record: compared_for(record, reason))
+        self._running().context.reconciler.tell(RequestReconcile(reason=reason))
+        try:
+            return await asyncio.wait_for(comparison, timeout_s)
+        finally:
+            comparison.cancel()
 
     async def account_status(self) -> AccountStatus:
         """State, reason, epoch and the stage of the kill sequence."""

@@ -6,7 +6,7 @@ import msgspec
 
 from execactor.domain.messages import Alert, PlanEnded
 from execactor.domain.order import Order, OrderState, Role
-from execactor.store.records import OrderChanged, Record
+from execactor.store.records import OrderChanged, Reconciled, Record
 
 _ANSWERED = (
     OrderState.ACKNOWLEDGED,
@@ -96,6 +96,11 @@ def ended(record: Record, client_id: str) -> Order | None:
     if not isinstance(record, OrderChanged) or record.order.client_id != client_id or record.order.live:
         return None
     return record.order
+
+
+def compared_for(record: Record, reason: str) -> Reconciled | None:
+    """The end of a comparison that was made for this reason, perhaps among others."""
+    return record if isinstance(record, Reconciled) and reason in record.reason.split("; ") else None
 
 
 def kill_complete(record: Record) -> bool | None:

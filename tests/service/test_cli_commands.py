@@ -18,7 +18,7 @@ from execactor.service.exit_codes import Exit
 from execactor.service.failures import exit_code
 
 COMMANDS = (
-    "run", "status", "positions", "orders", "trades", "kill", "resume", "doctor", "simulator", "demo",
+    "run", "status", "positions", "orders", "trades", "kill", "reconcile", "resume", "doctor", "simulator", "demo",
 )  # fmt: skip
 
 
@@ -119,6 +119,41 @@ def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+ROW = {
+    "symbol": "BTCUSDT",
+    "kind": "stray_order",
+    "subject": "capi_entry_x",
+    "detail": "",
+    "action": "cancel it",
+}
+RECORD = {"reason": "r", "counts": {"stray_order": 1}, "details": ["BTCUSDT stray_order: x"], "rounds": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer", "code", "says"),
+    [
+        pytest.param(["--dry-run"], [ROW], 1, "BTCUSDT  stray_order  capi_entry_x  -       cancel it", id="a table"),
+        pytest.param(["--dry-run", "--json"], [ROW], 1, '"counts": {"stray_order": 1}', id="a difference as JSON"),
+        pytest.param([], RECORD | {"settled": True}, 0, "BTCUSDT stray_order: x", id="found, and settled"),
+        pytest.param([], RECORD | {"settled": False}, 1, "do not agree after 2 rounds", id="not settled"),
+        pytest.param(["--json"], RECORD | {"settled": False}, 1, '"settled": false', id="not settled, as JSON"),
+    ],
+)
+def test_reconcile_shows_what_differs_and_exits_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    answer: object,
+    code: int,
+    says: str,
+) -> None:
+    from execactor.service import reconcile
+
+    monkeypatch.setattr(reconcile, "ask", lambda *_, **__: answer)
+    assert main(["reconcile", *arguments]) == code
+    assert says in capsys.readouterr().out
+
+
 def test_the_commands_show_a_running_engine(processes: Processes, tmp_path: Path) -> None:
     file = processes.configuration(processes.simulator())
     processes.engine(file)
@@ -133,6 +168,13 @@ def test_the_commands_show_a_running_engine(processes: Processes, tmp_path: Path
     assert execactor("positions", *by_directory).stdout.splitlines()[0].split()[:2] == ["symbol", "phase"]
     assert json.loads(execactor("orders", *by_file, "--json").stdout) == []
     assert execactor("trades", *by_file).stdout == "none\n"
+
+    dry_run = execactor("reconcile", *by_directory, "--dry-run")
+    assert (dry_run.returncode, dry_run.stdout) == (0, "no difference\n")
+    shown = json.loads(execactor("reconcile", *by_file, "--dry-run", "--json").stdout)
+    assert shown == {"dry_run": True, "counts": {}, "differences": []}
+    compared = execactor("reconcile", *by_file)
+    assert (compared.returncode, compared.stdout) == (0, "no difference\n")
 
     assert json.loads(execactor("kill", *by_file, "--json", "--wait", "0", "--reason", "drill").stdout)["flat"] is False
     halted = execactor("status", *by_file, "--check")

@@ -26,6 +26,7 @@ from execactor.control import (
 )
 from execactor.domain.errors import ConfigurationError
 from execactor.domain.messages import Alert, AlertLevel
+from execactor.simulator.admin import Admin
 
 
 async def raw(room: Room) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -84,6 +85,48 @@ async def test_the_newest_fills_can_be_asked_for_alone(room: Room) -> None:
     async with await room.client() as client:
         assert await client.call("fills", limit=0) == []
         assert len(await client.call("fills", limit=1)) == 1
+
+
+async def test_a_dry_run_tells_what_differs_and_touches_nothing(room: Room) -> None:
+    await room.open()
+    admin = Admin(room.venue.venue, lambda: None)
+    async with await room.client() as client:
+        assert await client.call("reconcile", dry_run=True) == []
+        admin.drop_algo({"client_id": "capi_tp1_held"})
+        order = {"symbol": "ETHUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "1000"}
+        for kind in ("ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "TRADE_LITE"):
+            admin.fault({"name": "drop_event", "count": 100, "kind": kind})
+        admin.order(order | {"client_id": "capi_entry_ghost"})
+        admin.order(order | {"client_id": "web_1"})
+        before = len(room.venue_log)
+        rows = await client.call("reconcile", dry_run=True)
+        assert [(row["symbol"], row["kind"], row["subject"]) for row in rows] == [
+            ("BTCUSDT", "order_gone", "capi_tp1_held"),
+            ("ETHUSDT", "stray_order", "capi_entry_ghost"),
+            ("ETHUSDT", "foreign_order", "web_1"),
+        ]
+        assert rows[2]["action"] == "leave it alone, SAFE MODE"
+        written = [line for line in room.venue_log[before:] if line["kind"] == "request"]
+        assert not [line for line in written if not line["method"].startswith("GET ")]
+        assert room.engine.state == "RUNNING"
+
+        record = await client.call("reconcile")
+        assert record["reason"] == "asked for by a person"
+        assert {"order_gone": 1, "stray_order": 1, "foreign_order": 1}.items() <= record["counts"].items()
+        assert record["settled"]
+        await until(lambda: room.engine.state == "SAFE_MODE")
+        orders = room.venue.exchange.orders
+        await until(lambda: [order.client_id for order in orders.open()] == ["web_1"])
+        algos = room.venue.exchange.conditional.algos
+        await until(lambda: "capi_tp1_held_a2" in [algo.client_id for algo in algos.open()])
+        assert [row["kind"] for row in await client.call("reconcile", dry_run=True)] == ["foreign_order"]
+
+
+async def test_a_venue_that_does_not_answer_is_no_difference(room: Room) -> None:
+    async with await room.client() as client:
+        room.venue.venue.faults.order("http_418", 100, {"retry_after": 60})
+        with pytest.raises(ControlRefused, match="the venue does not answer"):
+            await client.call("reconcile", dry_run=True)
 
 
 async def test_kill_closes_everything_and_resume_waits_for_that(room: Room) -> None:

@@ -1,9 +1,9 @@
 """OrderActor: every order's lifecycle in one symbol: journal, send, answers, executions, tombstones."""
 
-from decimal import Decimal
 from typing import Any
 
 from execactor.actors.doubts import AskNow, ref_of
+from execactor.actors.examination import ExamineOrders, flat
 from execactor.actors.order_keeper import OrderKeeper, Sweep
 from execactor.actors.position import Describe
 from execactor.actors.strangers import JudgeStrangers, Report
@@ -17,7 +17,6 @@ from execactor.actors.venue_gateway import (
     SubmitOutcome,
     TradeIdentified,
 )
-from execactor.domain.account import VenuePosition
 from execactor.domain.fill import Execution
 from execactor.domain.messages import (
     AlertLevel,
@@ -33,7 +32,7 @@ from execactor.domain.messages import (
     SubmitProtective,
 )
 from execactor.domain.order import Facts, Order, OrderEvent, OrderIntent, OrderState, Pending, RejectCause
-from execactor.domain.order_table import Change
+from execactor.domain.order_table import Change, OrderTable
 from execactor.domain.reports import (
     Acknowledged,
     ConditionalReport,
@@ -45,6 +44,7 @@ from execactor.domain.reports import (
 )
 from execactor.reconcile.compare import LISTING_LAG_NS, compare_orders, compare_trades, missing_stop
 from execactor.reconcile.findings import FindingKind, TradesCompared
+from execactor.reconcile.survey import order_findings, survey
 from execactor.store.records import ExecutionAttributed, IntentRecorded
 from execactor.venues.port import OrderRef
 
@@ -104,6 +104,9 @@ class OrderActor(OrderKeeper):
                 self._judge_strangers()
             case Sweep():
                 self._sweep()
+            case ExamineOrders(snapshot=snapshot):
+                copy = OrderTable(self.table.orders.values(), self.table.booked)
+                return survey(self.symbol, copy, self.strangers.booked, snapshot, self.context.settings.prefix)
             case Describe():
                 return tuple(self.table.orders.values())
         return None
@@ -259,25 +262,22 @@ class OrderActor(OrderKeeper):
         snapshot = message.snapshot
         prefix = self.context.settings.prefix
         compared = compare_orders(self.table.orders, snapshot.listed, prefix, snapshot.requested_ns)
-        findings = [(str(FindingKind.ORDER_GONE), order.client_id) for order in compared.gone if order.working]
+        findings = [(str(found.kind), found.subject) for found in order_findings(self.symbol, compared)]
         for status in compared.seen:
             self._apply_status(status, seen=True)
             self._fetch_missed(status.client_id)
         for order in compared.gone:
             self._doubt(order)
         for revenant in compared.revenants:
-            findings.append((str(FindingKind.STRAY_ORDER), revenant.client_id))
             self._cancel_stray(revenant)
             text = f"{revenant.client_id} lives at the venue although it had ended for us"
             self.context.account.tell(EnterSafeMode(reason=text))
         for stray in compared.strays:
-            findings.append((str(FindingKind.STRAY_ORDER), stray.client_id))
             self._cancel_stray(stray)
         for foreign in compared.foreign:
-            findings.append((str(FindingKind.FOREIGN_ORDER), foreign.client_id or foreign.venue_id))
             self.strangers.order(foreign)
         findings += self._compare_trades(snapshot.trades)
-        position = snapshot.positions[0] if snapshot.positions else _flat(self.symbol)
+        position = snapshot.positions[0] if snapshot.positions else flat(self.symbol)
         outdated = position.update_time_ms < self.last_trade_ms
         missing = missing_stop(self.symbol, position.quantity, self.table.orders.values())
         if missing is not None and not outdated:
@@ -335,7 +335,3 @@ class OrderActor(OrderKeeper):
             text = f"{change.order.client_id}: trade {execution.trade_id} was missed and is booked now"
             self._alert(AlertLevel.WARNING, "MISSED_FILL", text)
             self._publish(change)
-
-
-def _flat(symbol: str) -> VenuePosition:
-    return VenuePosition(symbol=symbol, quantity=Decimal(0), entry_price=Decimal(0))

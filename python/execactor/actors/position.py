@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from execactor.actors.context import Context, untold
+from execactor.actors.examination import ExaminePosition
 from execactor.domain.account import EngineState
 from execactor.domain.decision import Action
 from execactor.domain.ids import decision_key
@@ -47,11 +48,13 @@ from execactor.domain.plan import Plan
 from execactor.domain.position import Position
 from execactor.domain.signal import SignalAction, signal_problem
 from execactor.reconcile.compare import Verdict, compare_position, judge_position
+from execactor.reconcile.findings import Finding, FindingKind
 from execactor.runtime import LoopActor
 from execactor.store.records import OrderChanged
 from execactor.store.recovery import SymbolHistory
 from execactor.tactics.entry import notional_by_risk, plan_from_decision, plan_from_signal
 from execactor.tactics.position import Event, Tick, fresh, next_wake_ns, observe, step
+from execactor.tactics.targets import missing
 from execactor.tactics.trade import Effect, Phase, TradeState
 
 SIGNAL_VALID_MS = 300_000
@@ -108,6 +111,8 @@ class PositionActor(LoopActor):
         match message:
             case Describe():
                 return self._view()
+            case ExaminePosition():
+                return self._examine(message)
             case Quote():
                 self.quote = message
             case DecisionReceived():
@@ -284,7 +289,7 @@ class PositionActor(LoopActor):
         outdated = message.outdated or message.unjudged
         verdict = judge_position(compared, planned=planned, outdated=outdated, quiet=message.quiet, persists=persists)
         self.difference = None if verdict is Verdict.FINE else difference
-        findings = list(message.findings)
+        findings = [*message.findings, *((str(found.kind), found.detail) for found in self._missing_targets())]
         if verdict in (Verdict.ADOPT, Verdict.CORRECT):
             self.difference = None
             detail = f"ours {compared.ours}, the venue's {compared.theirs}"
@@ -308,6 +313,21 @@ class PositionActor(LoopActor):
             self._feed(Tick())
         settled = verdict is not Verdict.LOOK_AGAIN
         self.context.reconciler.tell(SymbolReconciled(symbol=self.symbol, findings=tuple(findings), settled=settled))
+
+    def _examine(self, message: ExaminePosition) -> list[Finding]:
+        ours = self.state.position.quantity + message.unbooked
+        planned = self.state.plan is not None
+        compared = compare_position(ours, message.position.quantity, planned=planned)
+        found = self._missing_targets()
+        if compared.kind is not None:
+            detail = f"ours {compared.ours}, the venue's {compared.theirs}"
+            found.append(Finding(kind=compared.kind, symbol=self.symbol, detail=detail))
+        return found
+
+    def _missing_targets(self) -> list[Finding]:
+        kind = FindingKind.MISSING_TAKE_PROFIT
+        roles = missing(self.state, self.clock.monotonic_ns())
+        return [Finding(kind=kind, symbol=self.symbol, detail=f"no {role} order lives") for role in roles]
 
     def _adoption(self, position: Position, update_time_ms: int) -> PositionAdopted:
         fraction = self.context.settings.orphan_stop_fraction

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from execactor.actors.context import Context
+from execactor.actors.examination import trades_since
 from execactor.actors.polls import PollPositions, PositionPoll, PositionsCame, tell_mark
 from execactor.actors.risk import WalletKnown
 from execactor.domain.account import VenueSnapshot
@@ -23,9 +24,9 @@ from execactor.domain.messages import (
 )
 from execactor.reconcile.cadence import slowdown
 from execactor.reconcile.findings import FindingKind
+from execactor.reconcile.survey import outside
 from execactor.runtime import LoopActor
 from execactor.store.records import Reconciled
-from execactor.store.retention import LOOK_BACK_MS
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class ReconcilerActor(LoopActor):
         self.context = context
         self.running = False
         self.reason = ""
-        self.waiting_reason: str | None = None
+        self.waiting_reasons: dict[str, None] = {}
         self.waiting: set[str] = set()
         self.findings: list[tuple[str, str, str]] = []
         self.unsettled: list[str] = []
@@ -143,7 +144,7 @@ class ReconcilerActor(LoopActor):
 
     def _request(self, reason: str) -> None:
         if self.running:
-            self.waiting_reason = reason
+            self.waiting_reasons[reason] = None
             return
         logger.log(logging.DEBUG if reason == WATCH else logging.INFO, "reconciling: %s", reason)
         self.running, self.reason = True, reason
@@ -162,7 +163,7 @@ class ReconcilerActor(LoopActor):
         )
 
     def _trades_since(self) -> dict[str, int]:
-        """Where to look for missed executions: from the last one that we know of, or from the journal's beginning.
+        """Of which symbols to ask for trades, and since when.
 
         Each symbol is a question of its own to the venue. A watch asks for none until it finds something; where symbols
         are many, those are asked for in which we trade, traded lately, or which somebody asked about.
@@ -175,10 +176,7 @@ class ReconcilerActor(LoopActor):
             lately_ms = self.clock.now_ns() // 1_000_000 - TRADED_LATELY_MS
             traded = {symbol for symbol, time_ms in context.last_trade_ms.items() if time_ms > lately_ms}
             symbols = (context.busy | traded | self.asked_for) & set(context.settings.symbols)
-        return {
-            symbol: max(context.last_trade_ms.get(symbol, 0) - LOOK_BACK_MS, context.journal.created_ms)
-            for symbol in symbols
-        }
+        return trades_since(context, symbols)
 
     def _retry(self, reason: str) -> None:
         self.failures += 1
@@ -207,15 +205,10 @@ class ReconcilerActor(LoopActor):
 
     def _look_at_strangers(self, snapshot: VenueSnapshot) -> None:
         """Positions and orders in symbols that this engine does not trade: never touched, but no new risk either."""
-        ours = self.context.orders
-        strangers = [
-            f"position {p.quantity} {p.symbol}" for p in snapshot.positions if p.symbol not in ours and p.quantity
-        ]
-        strangers += [f"order {r.client_id} {r.symbol}" for r in snapshot.listed if r.symbol not in ours]
-        for text in strangers:
-            self.findings.append(("", str(FindingKind.FOREIGN_ORDER), text))
+        strangers = outside(self.context.orders, snapshot)
+        self.findings += [("", str(stranger.kind), stranger.subject) for stranger in strangers]
         if strangers:
-            reason = f"not of this engine: {', '.join(strangers[:5])}"
+            reason = f"not of this engine: {', '.join(stranger.subject for stranger in strangers[:5])}"
             self.context.account.tell(EnterSafeMode(reason=reason))
 
     def _collect(self, message: SymbolReconciled) -> None:
@@ -246,8 +239,8 @@ class ReconcilerActor(LoopActor):
             self._report(details, counts)
         self.running = False
         self.context.account.tell(ReconcileEnded(started_ns=self.started_ns, settled=settled, reason=self.reason))
-        if self.waiting_reason is not None:
-            following, self.waiting_reason = self.waiting_reason, None
+        if self.waiting_reasons:
+            following, self.waiting_reasons = "; ".join(self.waiting_reasons), {}
             self.timers.once("again", FIRST_RETRY_NS, StartRound(following))
 
     def _report(self, details: tuple[str, ...], counts: dict[str, int]) -> None:

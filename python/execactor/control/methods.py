@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from execactor import __version__
-from execactor.domain.errors import ExecactorError
+from execactor.domain.errors import ExecactorError, RetryLater, VenueFatal
 from execactor.domain.order import Order, OrderState, OrderType, Role
 from execactor.domain.side import Side
+from execactor.reconcile.findings import Finding, FindingKind
 
 if TYPE_CHECKING:
     from execactor.engine import Engine
 
 _MOST_FILLS = 10_000
+_ASKED_BY_A_PERSON = "asked for by a person"
 
 
 class Refused(ExecactorError):
@@ -66,6 +68,33 @@ class DecisionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """body: a decision.json, as text."""
 
     body: str
+
+
+class HowToReconcile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """dry_run: only tell what differs."""
+
+    dry_run: bool = False
+
+
+class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A difference for people. symbol: empty when this engine does not trade it. action: what a comparison would do."""
+
+    symbol: str
+    kind: FindingKind
+    subject: str
+    detail: str
+    action: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> "FindingRow":
+        """A finding with what would be done about it."""
+        return cls(
+            symbol=finding.symbol,
+            kind=finding.kind,
+            subject=finding.subject,
+            detail=finding.detail,
+            action=finding.kind.action,
+        )
 
 
 class From(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,6 +184,17 @@ def _row(order: Order) -> OrderRow:
     )
 
 
+async def _reconcile(engine: "Engine", params: HowToReconcile) -> Any:
+    try:
+        if params.dry_run:
+            return [FindingRow.of(finding) for finding in await engine.difference()]
+        return await engine.reconcile(_ASKED_BY_A_PERSON)
+    except (RetryLater, VenueFatal) as error:
+        raise Refused(f"the venue does not answer: {error}") from None
+    except TimeoutError:
+        raise Refused("the comparison has not ended yet: the venue does not answer, or nothing settles") from None
+
+
 Method = Callable[["Engine", Any], Awaitable[Any]]
 
 METHODS: Mapping[str, tuple[type[msgspec.Struct], Method]] = {
@@ -169,4 +209,5 @@ METHODS: Mapping[str, tuple[type[msgspec.Struct], Method]] = {
     "kill": (WithReason, _kill),
     "resume": (WithReason, _resume),
     "decide": (DecisionBody, _decide),
+    "reconcile": (HowToReconcile, _reconcile),
 }

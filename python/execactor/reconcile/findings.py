@@ -21,6 +21,25 @@ class FindingKind(StrEnum):
     PHANTOM_POSITION = "phantom_position"
     QUANTITY_MISMATCH = "quantity_mismatch"
     MISSING_STOP = "missing_stop"
+    MISSING_TAKE_PROFIT = "missing_take_profit"
+
+    @property
+    def action(self) -> str:
+        """What a comparison does about it."""
+        return _ACTIONS[self]
+
+
+_ACTIONS = {
+    FindingKind.MISSED_EXECUTION: "book it on its order, once",
+    FindingKind.ORDER_GONE: "ask what became of it; place it anew when it is still needed",
+    FindingKind.STRAY_ORDER: "cancel it",
+    FindingKind.FOREIGN_ORDER: "leave it alone, SAFE MODE",
+    FindingKind.ORPHAN_POSITION: "adopt it with a stop, SAFE MODE",
+    FindingKind.PHANTOM_POSITION: "take over the venue's, once it shows twice",
+    FindingKind.QUANTITY_MISMATCH: "take over the venue's, once it shows twice",
+    FindingKind.MISSING_STOP: "place it at once; exit when that fails for 2 s",
+    FindingKind.MISSING_TAKE_PROFIT: "place it",
+}
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

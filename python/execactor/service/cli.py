@@ -19,6 +19,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "orders": ("execactor.service.queries", "Show orders of the last 24 hours."),
     "trades": ("execactor.service.queries", "Show closed trades."),
     "kill": ("execactor.service.switches", "Cancel entries, close every position, stay off."),
+    "reconcile": ("execactor.service.reconcile", "Compare with the venue now, or only show what differs."),
     "resume": ("execactor.service.switches", "Trade again after a kill, SAFE MODE or a pause."),
     "doctor": ("execactor.service.doctor", "Check this installation and its configuration."),
     "simulator": ("execactor.service.simulator", "Run a simulated venue on loopback."),

@@ -43,6 +43,13 @@ def take_profits(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effec
     return state, effects
 
 
+def missing(state: TradeState, now_ns: int) -> list[Role]:
+    """Targets of an open position that should rest at the venue by now, and of which no order lives."""
+    if state.position.flat or state.exit_reason or not _fills_pause(state, now_ns):
+        return []
+    return [role for role, size in split(state).items() if state.filled(role) < size and not state.live(role)]
+
+
 def _fills_pause(state: TradeState, now_ns: int) -> bool:
     entry_over = all(order.settled for order in state.of(Role.ENTRY))
     return entry_over or now_ns - state.last_entry_fill_ns >= state.policy.fill_pause_ns

@@ -63,7 +63,7 @@ async def test_requests_during_a_comparison_are_answered_by_one_more(stage: Stag
     await stage.answer("snapshot", snapshot())
     await stage.tell(reconciler, done())
     await stage.after(SECOND)
-    assert [end.reason for end in ended(stage)] == ["start", "two"]
+    assert [end.reason for end in ended(stage)] == ["start", "one; two"]
     assert stage.count("snapshot") == 2
 
 
