@@ -118,6 +118,7 @@ class LoopActors(_OnLoop):
                 await answer
 
         self.run(end())
+        self.loop.close()
 
     def ask(self, times: int) -> list[int]:
         async def measure() -> list[int]:
@@ -157,6 +158,7 @@ class AsyncioQueues(_OnLoop):
             await asyncio.wait([node.task for node in self.nodes])
 
         self.run(end())
+        self.loop.close()
 
     def ask(self, times: int) -> list[int]:
         async def measure() -> list[int]:
