@@ -5,7 +5,6 @@ from itertools import chain, combinations
 from typing import Any
 
 import pytest
-from execactor.reconcile.survey import survey
 from rule_makers import SYMBOL, dec, execution, order, stop_intent, target_intent
 from test_compare_orders import conditional, ours, regular
 
@@ -13,6 +12,7 @@ from execactor.domain.account import VenuePosition, VenueSnapshot
 from execactor.domain.order import Order, OrderState
 from execactor.domain.order_table import OrderTable
 from execactor.reconcile.compare import compare_position
+from execactor.reconcile.survey import survey
 
 ALONE = ("missing stop", "missing target", "stray order", "foreign order", "missed execution", "entry gone")
 FINDINGS = {
