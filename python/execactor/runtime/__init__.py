@@ -10,8 +10,9 @@ from execactor.runtime.clock import Clock, ManualClock, SystemClock, TimerHandle
 from execactor.runtime.dead_letters import DeadLetter, DeadLetters
 from execactor.runtime.dispatcher import Dispatcher
 from execactor.runtime.event_log import EventLog
+from execactor.runtime.executors import BlockingPool, Executors, PoolFull, PoolSnapshot
 from execactor.runtime.future import LoopFuture, WouldDeadlock, as_awaitable
-from execactor.runtime.hygiene import freeze_garbage, set_switch_interval
+from execactor.runtime.hygiene import BusyThread, IdleCollector, ThreadTimes, freeze_garbage, set_switch_interval
 from execactor.runtime.introspection import ActorSnapshot, HandlerTimes
 from execactor.runtime.loop_actor import LoopActor
 from execactor.runtime.loop_without_io import NotSimulated
@@ -34,6 +35,8 @@ __all__ = [
     "Abandoned",
     "ActorSnapshot",
     "ActorSystem",
+    "BlockingPool",
+    "BusyThread",
     "ChildSpec",
     "Clock",
     "DeadLetter",
@@ -41,7 +44,9 @@ __all__ = [
     "Deadlock",
     "Dispatcher",
     "EventLog",
+    "Executors",
     "HandlerTimes",
+    "IdleCollector",
     "InjectedFailure",
     "Lane",
     "Livelock",
@@ -55,6 +60,8 @@ __all__ = [
     "MessageDropped",
     "NotSimulated",
     "Overflow",
+    "PoolFull",
+    "PoolSnapshot",
     "RandomStreams",
     "Restart",
     "SimulatedLoop",
@@ -66,6 +73,7 @@ __all__ = [
     "Supervisor",
     "SystemClock",
     "Terminated",
+    "ThreadTimes",
     "TimerHandle",
     "Timers",
     "TooManyRestarts",

@@ -19,9 +19,11 @@ from execactor.runtime.child_spec import ChildSpec
 from execactor.runtime.clock import Clock, SystemClock, TimerHandle
 from execactor.runtime.dead_letters import DeadLetters
 from execactor.runtime.dispatcher import Dispatcher
+from execactor.runtime.executors import Executors
 from execactor.runtime.future import as_awaitable
 from execactor.runtime.introspection import ActorSnapshot, snapshot_of
 from execactor.runtime.life import Life
+from execactor.runtime.loop_without_io import NotSimulated
 from execactor.runtime.ref import LoopRef
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class ActorSystem:
         self._numbers = itertools.count(1)
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._executors: Executors | None = None
         _systems[self.loop] = weakref.ref(self)
 
     @classmethod
@@ -94,11 +97,25 @@ class ActorSystem:
         return system
 
     def close(self) -> None:
-        """End the thread and the loop of a system made by `in_thread`, from another thread. Stop its actors first."""
+        """End the pools of blocking work and, of a system made by `in_thread`, the thread and the loop.
+
+        To be called on another thread when there is one, or anything runs in a pool. Stop the actors first.
+        """
+        if self._executors is not None:
+            self._executors.shutdown()
         if self._thread is not None and self._thread.is_alive():
             self._closing.set()
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
+
+    @property
+    def executors(self) -> Executors:
+        """The pools for work that blocks; they end with `close()`. Raises NotSimulated in virtual time."""
+        if self.simulated is not None:
+            raise NotSimulated("there are no threads or processes in virtual time: do the work on the loop")
+        if self._executors is None:
+            self._executors = Executors()
+        return self._executors
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)

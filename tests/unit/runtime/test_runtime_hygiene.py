@@ -5,13 +5,17 @@ import contextlib
 import gc
 import logging
 import sys
+import threading
+import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import pykka
 import pytest
 
-from execactor.runtime import ActorSystem, LoopActor, freeze_garbage, set_switch_interval
+from execactor.runtime import ActorSystem, IdleCollector, LoopActor, ThreadTimes, freeze_garbage, set_switch_interval
+from execactor.runtime.hygiene import _thread_times_ns
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +41,123 @@ def test_the_switch_interval_is_set_and_the_former_one_returned():
     former = sys.getswitchinterval()
     assert set_switch_interval(0.001) == former
     assert sys.getswitchinterval() == pytest.approx(0.001)
+
+
+S = 1_000_000_000
+
+
+class TestIdleCollector:
+    """Once per minute of the manual clock, when idle; after ten minutes at the latest."""
+
+    @pytest.fixture
+    def collector(self, system: ActorSystem) -> Iterator[IdleCollector]:
+        collector = IdleCollector(system)
+        collector.start()
+        yield collector
+        collector.stop()
+
+    def test_it_takes_over_from_the_automatic_collection_and_gives_it_back(self, collector):
+        assert not gc.isenabled()
+        assert gc.get_freeze_count() > 0
+        collector.stop()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() == 0
+
+    def test_it_collects_once_per_interval(self, collector, clock):
+        gone = weakref.ref(InACycle())
+        assert gone() is not None
+        clock.advance(60 * S - 1)
+        assert collector.pauses.count == 0
+        clock.advance(1)
+        assert collector.pauses.count == 1
+        assert gone() is None
+        clock.advance(120 * S)
+        assert collector.pauses.count == 3
+
+    def test_it_waits_while_something_is_queued(self, system, collector, clock):
+        ref = system.start(Worker)
+        ref.tell("x")
+        clock.advance(90 * S)
+        assert collector.pauses.count == 0
+        while not system.dispatcher.flush():
+            pass
+        clock.advance(1 * S)
+        assert collector.pauses.count == 1
+
+    def test_it_waits_until_it_is_allowed_but_not_for_ever(self, system, clock):
+        collector = IdleCollector(system, allowed=lambda: False)
+        collector.start()
+        clock.advance(599 * S)
+        assert collector.pauses.count == 0
+        clock.advance(1 * S)
+        assert collector.pauses.count == 1
+        collector.stop()
+
+    def test_a_question_that_fails_means_not_now(self, system, clock, caplog):
+        collector = IdleCollector(system, allowed=lambda: 1 / 0 > 0)
+        collector.start()
+        clock.advance(60 * S)
+        assert "could not be told" in caplog.text
+        clock.advance(540 * S)
+        assert collector.pauses.count == 1
+        collector.stop()
+
+    def test_after_a_stop_it_collects_no_more(self, collector, clock):
+        collector.stop()
+        clock.advance(1_000 * S)
+        assert collector.pauses.count == 0
+
+    @pytest.mark.parametrize(("interval_ns", "longest_ns"), [(0, 1), (2, 1)])
+    def test_crossed_intervals_are_refused(self, system, interval_ns, longest_ns):
+        with pytest.raises(ValueError, match="interval_ns"):
+            IdleCollector(system, interval_ns=interval_ns, longest_ns=longest_ns)
+
+
+class InACycle:
+    """Only a collection ends it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the time of each thread")
+class TestThreadTimes:
+    def test_a_thread_that_computes_is_busy_and_one_that_waits_is_not(self, clock):
+        times = ThreadTimes(clock)
+        ended = threading.Event()
+
+        def compute() -> None:
+            begun = time.thread_time_ns()
+            while time.thread_time_ns() - begun < 50_000_000:
+                pass
+            ended.wait()
+
+        threads = [
+            threading.Thread(target=compute, name="computing"),
+            threading.Thread(target=ended.wait, name="waiting"),
+        ]
+        for thread in threads:
+            thread.start()
+        while sum(_thread_times_ns().get(thread.native_id, 0) for thread in threads) < 40_000_000:
+            time.sleep(0)
+        clock.advance(100_000_000)
+        busy = times.busy(threshold=0.2)
+        ended.set()
+        for thread in threads:
+            thread.join()
+        assert [each.name for each in busy] == ["computing"]
+        assert 0.3 <= busy[0].share <= 0.7
+
+    def test_the_loop_s_own_thread_is_left_out(self, clock):
+        times = ThreadTimes(clock)
+        begun = time.thread_time_ns()
+        while time.thread_time_ns() - begun < 30_000_000:
+            pass
+        clock.advance(30_000_000)
+        assert "MainThread" not in [each.name for each in times.busy()]
+
+    def test_no_time_no_shares(self, clock):
+        assert ThreadTimes(clock).busy() == []
 
 
 URGENT = type("Urgent", (), {"lane": 1})()
