@@ -4,7 +4,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -52,6 +53,12 @@ NEVER_GIVEN_UP = Supervision(keep_trying_ns=SECOND)
 """Others rely on every actor of the engine, and protection must go on as well as it can."""
 
 T = TypeVar("T")
+
+
+class OpenJournal(Protocol):
+    """What opens the journal of an engine: the class itself, unless a simulation puts another disk under it."""
+
+    def __call__(self, path: Path, *, account: str, now_ms: int) -> Journal: ...
 
 
 class Assembly(msgspec.Struct, kw_only=True):
@@ -108,13 +115,19 @@ def take_account(config: Config, account: str) -> AccountLock:
 
 
 def assemble(
-    config: Config, account: str, lock: AccountLock, venue: Venue, instruments: Mapping[str, Instrument], clock: Clock
+    config: Config,
+    account: str,
+    lock: AccountLock,
+    venue: Venue,
+    instruments: Mapping[str, Instrument],
+    clock: Clock,
+    open_journal: OpenJournal = Journal,
 ) -> Assembly:
     """Open the journal, replay it, and start every actor; nothing is connected yet."""
     missing = [symbol for symbol in config.symbols if symbol not in instruments]
     if missing:
         raise ConfigurationError("symbols", missing, "the venue does not list them; correct the spelling")
-    journal = Journal(config.data_path / "journal.db", account=account, now_ms=clock.now_ns() // MS)
+    journal = open_journal(config.data_path / "journal.db", account=account, now_ms=clock.now_ns() // MS)
     settings = AccountSettings(
         account=account,
         prefix=config.prefix,

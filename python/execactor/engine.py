@@ -67,8 +67,9 @@ ANSWER_S = 5.0
 class Engine:
     """One account. Use as `async with Engine.from_config(...)`, or call `start` and `stop`.
 
-    It runs on the event loop that starts it, installs no signal handlers and configures no logging. A clock or a venue
-    may be passed in. All methods are for that loop's thread; prices and quantities are Decimals.
+    It runs on the event loop that starts it, installs no signal handlers and configures no logging. A clock, a venue
+    and what opens the journal may be passed in. All methods are for that loop's thread; prices and quantities are
+    Decimals.
     """
 
     def __init__(
@@ -78,12 +79,14 @@ class Engine:
         *,
         clock: Clock | None = None,
         venue: Venue | None = None,
+        open_journal: assembly.OpenJournal = Journal,
     ) -> None:
         self.config = settings
         self.listeners = Listeners()
         self._credentials = credentials
         self._clock = clock
         self._venue = venue
+        self._open_journal = open_journal
         self._assembly: Assembly | None = None
         self._performance = Performance()
         self._fills: deque[Fill] = deque(maxlen=RECENT)
@@ -128,7 +131,7 @@ class Engine:
         made: Assembly | None = None
         try:
             instruments = await assembly.persistently(venue.instruments)
-            made = assembly.assemble(self.config, account, lock, venue, instruments, clock)
+            made = assembly.assemble(self.config, account, lock, venue, instruments, clock, self._open_journal)
             self._listen(made)
             router, books = made.router, made.books
             await assembly.persistently(lambda: venue.connect(router, books))

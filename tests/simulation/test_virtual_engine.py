@@ -41,6 +41,16 @@ def test_killed_at_drawn_instants_another_life_ends_the_trades() -> None:
     assert {outcome.lives for outcome in outcomes} == {1, 2, 3, 4}
 
 
+def test_killed_at_its_crash_points_too() -> None:
+    unharmed = virtual_trades.run(1)
+    assert unharmed.points > 150
+    for point in range(1, unharmed.points + 1, 7):
+        outcome = virtual_trades.run(1, kill_at=point)
+        assert outcome.lives == 2, f"point {point}"
+        assert outcome.report.violations == outcome.report.mismatches == (), f"point {point}"
+        assert outcome.trades == len(outcome.report.trades) >= 1, f"point {point}"  # a decision may die with its hearer
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("options", [("--faults", "rough", "--kills")])
 def test_faults_and_kills_are_the_same_in_two_processes(options: tuple[str, ...]) -> None:

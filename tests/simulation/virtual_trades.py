@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -33,12 +33,13 @@ Step = Callable[[Stage, Engine], Awaitable[None]]
 
 
 class Outcome(NamedTuple):
-    """events: of the engine (messages, timers) and lines of the venue's log."""
+    """events: of the engine (messages, timers) and lines of the venue's log. points: crash points that were reached."""
 
     seed: int
     events: int
     trades: int
     lives: int
+    points: int
     report: Report
     digest: str
 
@@ -133,12 +134,17 @@ async def life(stage: Stage, steps: deque[Step]) -> int:
         return len(engine.trades())
 
 
-def run(seed: int, *, faults: Faults = "none", kills: bool = False) -> Outcome:
-    """Play the plan on one seed; with kills, the engine is killed at up to three drawn instants."""
+def run(seed: int, *, faults: Faults = "none", kills: bool = False, kill_at: int | None = None) -> Outcome:
+    """Play the plan on one seed; with kills, the engine is killed at up to three drawn instants.
+
+    kill_at: the number of the crash point where it is killed, too.
+    """
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as disk, Simulation(seed) as simulation:
         stage = Stage(simulation, Path(disk), SimulatorConfig(seed=seed, volatility_bps=0.5, faults=faults))
         draw = simulation.streams.of("kills").random
         steps = plan()
+        if kill_at is not None:
+            stage.crash.kill_at(kill_at)
         kills_left = int(draw() * 4) if kills else 0
         while True:
             if kills_left:
@@ -152,7 +158,17 @@ def run(seed: int, *, faults: Faults = "none", kills: bool = False) -> Outcome:
         events = simulation.log.counts.total() + sum(stage.venue.log.counts.values())
         stage.fold_log()
         report = check(list(stage.venue.log.kept))
-        return Outcome(seed, events, trades, stage.life, report, simulation.log.digest)
+        return Outcome(seed, events, trades, stage.life, stage.crash.reached, report, simulation.log.digest)
+
+
+def outcomes(asked: argparse.Namespace) -> Iterator[Outcome]:
+    """What was asked for on the command line."""
+    for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
+        outcome = run(seed, faults=asked.faults, kills=asked.kills)
+        yield outcome
+        if asked.sweep:
+            for point in range(1, outcome.points + 1):
+                yield run(seed, faults=asked.faults, kills=asked.kills, kill_at=point)
 
 
 def main() -> None:
@@ -161,15 +177,15 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--faults", choices=["none", "default", "rough"], default="none")
     parser.add_argument("--kills", action="store_true")
+    parser.add_argument("--sweep", action="store_true", help="kill each seed's engine at each of its crash points")
     asked = parser.parse_args()
     logging.disable()
     began, events = time.process_time(), 0
-    for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
-        outcome = run(seed, faults=asked.faults, kills=asked.kills)
+    for outcome in outcomes(asked):
         events += outcome.events
         violations = outcome.report.violations
         sys.stdout.write(
-            f"{seed} {outcome.events} {outcome.trades} {outcome.lives} {len(violations)} {outcome.digest} "
+            f"{outcome.seed} {outcome.events} {outcome.trades} {outcome.lives} {len(violations)} {outcome.digest} "
             f"{' / '.join(violations)}\n"
         )
     sys.stderr.write(f"{events} events, {events / (time.process_time() - began):.0f} events/s of processor time\n")

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from execactor.runtime import SimulatedLoop, Simulation
+from execactor.simulation.crash import CrashPoints
 from execactor.simulation.network import InOrder, Network
 from execactor.simulator.venue import Session
 from execactor.venues.transport import NotSent
@@ -23,6 +24,7 @@ class Connection:
         simulation: Simulation,
         loop: SimulatedLoop,
         network: Network,
+        crash: CrashPoints,
         on_frame: Callable[[bytes], None],
         on_close: Callable[[str], None],
     ) -> None:
@@ -31,6 +33,7 @@ class Connection:
         self._timeline = simulation.timeline
         self._loop = loop
         self._network = network
+        self._crash = crash
         self._up = InOrder(network.up)
         self._down = InOrder(network.down)
         self._on_frame = on_frame
@@ -95,11 +98,13 @@ class Connection:
 
     def send_to_venue(self, data: bytes) -> None:
         """Raises NotSent when the engine knows that the connection has ended."""
+        if not self._client_open and not self._loop.abandoned:
+            raise NotSent("the WebSocket is closed")
+        self._crash.reach("send.before", self._loop)
         if self._loop.abandoned:
             return
-        if not self._client_open:
-            raise NotSent("the WebSocket is closed")
         self._simulation.world_at(self._up.arrival_ns(self._timeline.now_ns), self._received, data)
+        self._crash.reach("send.after", self._loop)
 
     def end_from_client(self, reason: str) -> None:
         """The engine's end is gone; the venue learns it after what was sent before."""

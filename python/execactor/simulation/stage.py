@@ -9,6 +9,8 @@ from execactor import assembly, config
 from execactor.config import Credentials
 from execactor.engine import Engine
 from execactor.runtime import Simulation
+from execactor.simulation.crash import CrashPoints
+from execactor.simulation.journal import SimulatedJournal
 from execactor.simulation.network import Network
 from execactor.simulation.transport import SimulatedTransport
 from execactor.simulation.venue_clock import VenueTime
@@ -23,12 +25,14 @@ class Stage:
     """The venue, the network, and the disk of the machine on which the engine's lives run.
 
     directory: for the journals; every life has a directory of its own, which begins as a copy of what the life before
-    left on the disk: at its orderly end, or in the instant in which it was abandoned.
+    left on the disk: at its orderly end, or in the instant in which it was abandoned. `crash` kills it at a chosen
+    point.
     """
 
     def __init__(self, simulation: Simulation, directory: Path, market: SimulatorConfig) -> None:
         self.simulation = simulation
         self.network = Network(simulation)
+        self.crash = CrashPoints(simulation)
         self.venue = Venue(market, VenueTime(simulation))
         self.life = 0
         self._directory = directory
@@ -48,11 +52,11 @@ class Stage:
         )
         credentials = Credentials(self.venue.config.api_key, self.venue.config.api_secret)
         clock = self.simulation.clock
-        transport = SimulatedTransport(self.simulation, self.venue, self.network)
+        transport = SimulatedTransport(self.simulation, self.venue, self.network, self.crash)
         rng = self.simulation.streams.of("adapter")
         venue = assembly.make_venue(settings_, credentials, clock, transport=transport, rng=rng)
         self.simulation.loop.when_abandoned(self._killed)
-        return Engine(settings_, credentials, clock=clock, venue=venue)
+        return Engine(settings_, credentials, clock=clock, venue=venue, open_journal=self._open_journal)
 
     def note(self, text: str, **fields: Any) -> None:
         """Write a line of the harness into the venue's log: what the checker is to know of the engine."""
@@ -66,6 +70,9 @@ class Stage:
     def _killed(self) -> None:
         self._keep_disk()
         self.note("engine killed")
+
+    def _open_journal(self, path: Path, *, account: str, now_ms: int) -> SimulatedJournal:
+        return SimulatedJournal(path, self.crash, self.simulation.loop, account=account, now_ms=now_ms)
 
     def _disk(self) -> Path:
         return self._directory / f"life-{self.life}"

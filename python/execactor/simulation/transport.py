@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from execactor.runtime import Simulation
+from execactor.simulation.crash import CrashPoints
 from execactor.simulation.link import Connection, SimulatedLink
 from execactor.simulation.network import Network
 from execactor.simulator.errors import VenueError
@@ -18,12 +19,13 @@ class SimulatedTransport:
     the program is abandoned, the venue sees its connections end, as the system ends those of a killed process.
     """
 
-    def __init__(self, simulation: Simulation, venue: Venue, network: Network) -> None:
+    def __init__(self, simulation: Simulation, venue: Venue, network: Network, crash: CrashPoints) -> None:
         self._simulation = simulation
         self._timeline = simulation.timeline
         self._loop = simulation.loop
         self._venue = venue
         self._network = network
+        self._crash = crash
         self._connections: dict[Connection, None] = {}
         self._closed = False
         self._loop.when_abandoned(self._cut)
@@ -34,10 +36,11 @@ class SimulatedTransport:
         """See Transport."""
         answer: asyncio.Future[HttpResponse] = self._loop.create_future()
         path, query = _target(url)
-        if self._loop.abandoned:
-            return answer
         if self._closed:
             answer.set_exception(NotSent(f"{method} {path}: the transport is closed"))
+            return answer
+        self._crash.reach("send.before", self._loop)
+        if self._loop.abandoned:
             return answer
 
         def arrive() -> None:
@@ -59,6 +62,7 @@ class SimulatedTransport:
         patience = self._loop.call_later(timeout_s, lose, "TimeoutError")
         answer.add_done_callback(lambda _answer: patience.cancel())
         self._simulation.world_at(self._timeline.now_ns + self._network.up.delay_ns(), arrive)
+        self._crash.reach("send.after", self._loop)
         return answer
 
     async def open_websocket(
@@ -69,7 +73,7 @@ class SimulatedTransport:
         opened: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
             raise NotSent(f"WebSocket {path}: the transport is closed")
-        connection = Connection(self._simulation, self._loop, self._network, on_frame, on_close)
+        connection = Connection(self._simulation, self._loop, self._network, self._crash, on_frame, on_close)
         connection.when_ended(lambda: self._connections.pop(connection, None))
 
         def handshake() -> None:

@@ -7,12 +7,23 @@ The log and the file are synced for that, which takes tens of milliseconds. The 
 import logging
 import threading
 from pathlib import Path
+from typing import Protocol
 
 import apsw
 
 logger = logging.getLogger(__name__)
 
 END_S = 10.0
+
+
+class Checkpoints(Protocol):
+    """Who makes a journal's checkpoints."""
+
+    def due(self) -> None:
+        """The log has grown: a checkpoint should be made."""
+
+    def close(self) -> None:
+        """No more of them; one that is being made has ended when this returns."""
 
 
 class Checkpointer:

@@ -17,7 +17,7 @@ import apsw
 import msgspec
 
 from execactor.domain.errors import ConfigurationError, InvariantViolated, RetryLater
-from execactor.store.checkpoints import Checkpointer
+from execactor.store.checkpoints import Checkpointer, Checkpoints
 from execactor.store.records import Record, decode, encode
 
 SCHEMA_VERSION = 2
@@ -56,11 +56,12 @@ class JournalRow(msgspec.Struct, frozen=True):
 class Journal:
     """Open for the life of the engine; not thread-safe on purpose (one thread owns the trading state).
 
+    checkpoints: who moves the log into the file; a thread by default.
     Raises ConfigurationError when the file belongs to another account or a newer version, InvariantViolated when the
     chain is broken.
     """
 
-    def __init__(self, path: Path, *, account: str, now_ms: int) -> None:
+    def __init__(self, path: Path, *, account: str, now_ms: int, checkpoints: Checkpoints | None = None) -> None:
         version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
         if version < OLDEST_SAFE_SQLITE:
             raise ConfigurationError("sqlite", apsw.sqlite_lib_version(), "3.51.3 or newer is needed (WAL-reset bug)")
@@ -78,7 +79,7 @@ class Journal:
         self.created_ms = int(self._meta("created_ms") or now_ms)
         self.seq, self._hash = self._verify()
         self._cursor = self._db.cursor()
-        self._checkpointer = Checkpointer(path)
+        self._checkpointer = checkpoints or Checkpointer(path)
         self._checkpoint_seq = self.seq + CHECKPOINT_RECORDS
 
     def append(self, record: Record, *, key: str, ts_ns: int) -> int:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from execactor.runtime import Abandoned, Simulation
-from execactor.simulation import Network, SimulatedTransport
+from execactor.simulation import CrashPoints, Network, SimulatedTransport
 from execactor.simulation.venue_clock import VenueTime
 from execactor.simulator import SimulatorConfig
 from execactor.simulator.venue import Venue
@@ -31,7 +31,7 @@ class Room:
         self.closed: list[str] = []
 
     def transport(self) -> SimulatedTransport:
-        return SimulatedTransport(self.simulation, self.venue, self.network)
+        return SimulatedTransport(self.simulation, self.venue, self.network, CrashPoints(self.simulation))
 
     def open(self, transport: Transport, path: str) -> Coroutine[Any, Any, WebSocketLink]:
         return transport.open_websocket(f"{STREAMS}{path}", self.frames.append, self.closed.append)
