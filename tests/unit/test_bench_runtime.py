@@ -79,11 +79,13 @@ def test_medians_are_over_repetitions_and_a_start_is_the_shortest(bench):
         pytest.param({}, [], id="as it should be"),
         pytest.param({"resident_kib_per_minute": 300.0}, ["memory grows"], id="a leak"),
         pytest.param({"orders_per_s": 1_900.0}, ["orders_per_s"], id="too slow for the orders"),
+        pytest.param({"waited_for_a_core_fraction": 0.3}, ["others kept"], id="a busy machine"),
         pytest.param({"lost": 1}, ["unaccounted"], id="a lost message"),
     ],
 )
 def test_the_soak_says_what_is_wrong(bench, changed, words):
     good = {"resident_kib_per_minute": 3.0, "orders_per_s": 2_000.0, "quotes_per_s": 50_000.0, "lost": 0}
+    good["waited_for_a_core_fraction"] = 0.01
     wrong = bench("runtime_soak").verdict(good | changed)
     assert len(wrong) == len(words)
     assert all(word in line for word, line in zip(words, wrong, strict=True))
