@@ -17,6 +17,7 @@ REACTIONS = {
     Reaction.UNKNOWN: {-1000, -1006, -1007, -4116},
     Reaction.RETRY: {-1001, -1003, -1008, -1015, -4117},
     Reaction.RESEND: {-1021, -5028},
+    Reaction.REFIT: {-1013, -1111, -4014, -4023},
     Reaction.NOT_FOUND: {-2011, -2013},
     Reaction.ALREADY: {-4046, -4059},
     Reaction.NEW_LISTEN_KEY: {-1125},

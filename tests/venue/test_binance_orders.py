@@ -20,6 +20,7 @@ from scripted_venue import (
     sorted_payload,
     stop,
     submit,
+    symbol_rules,
 )
 
 from execactor.domain.order import OrderEvent, OrderType, RejectCause
@@ -147,6 +148,83 @@ async def test_a_second_timestamp_refusal_is_reported_and_not_sent_a_third_time(
     result = await future
     assert isinstance(result, Rejected)
     assert result.retryable
+
+
+def new_rules(bench: Bench, **filters: str) -> None:
+    """From now on the venue publishes another tick or step."""
+    rules = symbol_rules("BTCUSDT")
+    for each in rules["filters"]:
+        each.update({name: value for name, value in filters.items() if name in each})
+    bench.venue.answers["GET /fapi/v1/exchangeInfo"] = json({"rateLimits": [], "symbols": [rules]})
+
+
+@pytest.mark.parametrize("code", [-1013, -1111, -4014, -4023])
+async def test_an_order_off_the_venues_new_grid_is_adjusted_once_under_the_same_id(code: int) -> None:
+    bench = Bench()
+    await bench.connect()
+    new_rules(bench, tickSize="7", stepSize="0.004")
+    future = bench.adapter.submit(entry(), allowed)
+    reply(bench, refusal(400, code))
+    await settle()
+    first, second = (sent["params"] for sent in bench.venue.orders.sent)
+    assert first["newClientOrderId"] == second["newClientOrderId"]
+    assert (second["quantity"], second["price"]) == ("0.008", "59997")
+    reply(bench, json(order_object()))
+    await settle()
+    assert isinstance(await future, Acknowledged)
+
+
+async def test_a_stop_is_adjusted_towards_less_risk() -> None:
+    bench = Bench()
+    await bench.connect()
+    new_rules(bench, tickSize="7")
+    bench.adapter.submit(stop(), allowed)
+    reply(bench, refusal(400, -4014))
+    await settle()
+    assert [sent["params"]["triggerPrice"] for sent in bench.venue.orders.sent] == ["59000.0", "59003"]
+
+
+async def test_a_second_refusal_by_a_filter_is_reported() -> None:
+    bench = Bench()
+    await bench.connect()
+    new_rules(bench, tickSize="7")
+    future = bench.adapter.submit(entry(), allowed)
+    for _ in range(2):
+        reply(bench, refusal(400, -4014))
+        await settle()
+    assert len(bench.venue.orders.sent) == 2
+    result = await future
+    assert isinstance(result, Rejected)
+    assert (result.code, result.retryable) == (-4014, False)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param({}, id="the same rules as before"),
+        pytest.param({"stepSize": "5"}, id="nothing is left of the order"),
+    ],
+)
+async def test_a_refusal_that_new_rules_do_not_explain_is_reported(rules: dict[str, str]) -> None:
+    bench = Bench()
+    await bench.connect()
+    new_rules(bench, **rules)
+    future = bench.adapter.submit(entry(), allowed)
+    reply(bench, refusal(400, -1111))
+    await settle()
+    assert len(bench.venue.orders.sent) == 1
+    assert (await future).code == -1111
+
+
+async def test_without_the_rules_the_refusal_is_reported() -> None:
+    bench = Bench()
+    await bench.connect()
+    bench.venue.answers["GET /fapi/v1/exchangeInfo"] = refusal(401, -2015)
+    future = bench.adapter.submit(entry(), allowed)
+    reply(bench, refusal(400, -1111))
+    await settle()
+    assert len(bench.venue.orders.sent) == 1
+    assert (await future).code == -1111
 
 
 async def test_the_guard_is_asked_again_before_the_second_sending() -> None:

@@ -61,7 +61,14 @@ class BinanceUsdm:
             else None
         )
         self._orders = OrderEntry(
-            settings, clock, self._venue_clock, self._limiter, self._rest, self._ws_api, self._tell
+            settings,
+            clock,
+            self._venue_clock,
+            self._limiter,
+            self._rest,
+            self._ws_api,
+            self._tell,
+            self.instruments,
         )
         self._on_event: Callable[[VenueEvent], None] | None = None
         self._user_stream: UserStream | None = None

@@ -23,6 +23,8 @@ class Reaction(StrEnum):
     """Certainly not executed; the cause passes."""
     RESEND = "RESEND"
     """Certainly not executed: measure the clocks, then send once more under the same client id."""
+    REFIT = "REFIT"
+    """Certainly not executed: the rules for prices and sizes have changed. Read them, adjust, and send once more."""
     UNKNOWN = "UNKNOWN"
     """May have been executed."""
     NOT_FOUND = "NOT_FOUND"
@@ -52,6 +54,10 @@ def _retry(meaning: str, after_ms: int) -> Rule:
     return Rule(Reaction.RETRY, meaning, RejectCause.OVERLOADED, after_ms)
 
 
+def _refit(meaning: str) -> Rule:
+    return Rule(Reaction.REFIT, meaning)
+
+
 def _fatal(meaning: str) -> Rule:
     return Rule(Reaction.FATAL, meaning, RejectCause.FATAL)
 
@@ -63,14 +69,14 @@ CODES: Mapping[int, Rule] = {
     -1006: Rule(Reaction.UNKNOWN, "unexpected response of the message bus: execution status unknown"),
     -1007: Rule(Reaction.UNKNOWN, "timeout in the backend: execution status unknown"),
     -1008: _retry("overloaded: throttled, reduce-only and cancels go first", 200),
-    -1013: _reject("invalid message: a filter failed"),
+    -1013: _refit("invalid message: a filter failed"),
     -1015: _retry("too many new orders in this window", 10_000),
     -1021: Rule(Reaction.RESEND, "timestamp outside of recvWindow"),
     -1022: _fatal("signature not valid: wrong secret or wrong encoding"),
     -1102: _reject("mandatory parameter missing or malformed"),
     -1104: _reject("not all parameters were read"),
     -1106: _reject("a parameter was sent that is not wanted"),
-    -1111: _reject("more decimals than the symbol allows"),
+    -1111: _refit("more decimals than the symbol allows"),
     -1116: _reject("invalid order type"),
     -1121: _reject("invalid symbol"),
     -1125: Rule(Reaction.NEW_LISTEN_KEY, "this listenKey does not exist"),
@@ -89,8 +95,9 @@ CODES: Mapping[int, Rule] = {
     -2025: _reject("too many open orders", RejectCause.RISK),
     -2026: _reject("this order type cannot be reduce-only"),
     -2027: _reject("above the largest position at this leverage", RejectCause.RISK),
-    -4014: _reject("price not on the tick"),
+    -4014: _refit("price not on the tick"),
     -4015: _reject("client order id invalid or too long"),
+    -4023: _refit("quantity not on the step"),
     -4045: _reject("too many conditional orders", RejectCause.RISK),
     -4046: Rule(Reaction.ALREADY, "margin type is set already"),
     -4059: Rule(Reaction.ALREADY, "position mode is set already"),

@@ -1,14 +1,17 @@
 """New orders and cancels on their way out: rate limit, last check, path, and what comes back."""
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import cast
 
 import msgspec
 
 from execactor.domain.errors import RetryLater, VenueFatal
+from execactor.domain.fitting import fitted
+from execactor.domain.instrument import Instrument
 from execactor.domain.order import OrderEvent, OrderIntent, RejectCause
 from execactor.domain.reports import (
     Acknowledged,
@@ -39,6 +42,8 @@ Body = bytes | msgspec.Raw
 
 _NS_PER_MS = 1_000_000
 
+logger = logging.getLogger(__name__)
+
 
 class _Write:
     """One write until its outcome is known. intent: of a new order; an outcome that comes too late is told about it."""
@@ -52,6 +57,7 @@ class _Write:
         "deadline_ns",
         "guard",
         "intent",
+        "refitted",
         "refuse",
         "resent",
         "turn",
@@ -82,6 +88,7 @@ class _Write:
         self.urgent = urgent
         self.deadline_ns = deadline_ns
         self.resent = False
+        self.refitted = False
         self.answer: asyncio.Future[CancelResult] = asyncio.get_running_loop().create_future()
 
     @property
@@ -94,8 +101,9 @@ class OrderEntry:
     """Sends orders and cancels, over the WebSocket API when it stands, else over REST.
 
     Over the WebSocket API the bytes are with the socket before `submit` returns; over REST they leave in one of the
-    next turns of the loop. Nothing is sent twice, except once after -1021 and -5028, which prove that the first had
-    no effect. An answer that comes after its request was given up as Unknown becomes a private event.
+    next turns of the loop. Nothing is sent twice, except once after refusals that prove that the first had no effect:
+    -1021 and -5028 (the clock), and those by a filter (`rules` tells the present steps and ticks). An answer that
+    comes after its request was given up as Unknown becomes a private event.
     """
 
     def __init__(
@@ -107,7 +115,9 @@ class OrderEntry:
         rest: Rest,
         ws_api: WsApi | None,
         on_event: Callable[[VenueEvent], None],
+        rules: Callable[[], Awaitable[Mapping[str, Instrument]]],
     ) -> None:
+        self._rules = rules
         self._settings = settings
         self._patience_ns = settings.rate_wait_ms * _NS_PER_MS
         self._clock = clock
@@ -229,7 +239,32 @@ class OrderEntry:
             write.resent = True
             self._background.spawn(self._resend(write, refusal))
             return
+        intent = write.intent
+        if refusal.rule.reaction is Reaction.REFIT and intent is not None and not write.refitted:
+            write.refitted = True
+            self._background.spawn(self._refit(write, intent, refusal))
+            return
         self._finish(write, write.refuse(refusal))
+
+    async def _refit(self, write: _Write, intent: OrderIntent, refusal: Refusal) -> None:
+        """Send once more under the same id, on the venue's present steps and ticks, if those move the order at all."""
+        adjusted: OrderIntent | None = None
+        try:
+            instrument = (await self._rules()).get(intent.symbol)
+            adjusted = None if instrument is None else fitted(intent, instrument)
+        except (RetryLater, VenueFatal) as error:
+            logger.warning("%s: the trading rules could not be read: %s", intent.client_id, error)
+        except asyncio.CancelledError:
+            self._finish(write, write.refuse(refusal))
+            raise
+        if adjusted is None or adjusted == intent:
+            self._finish(write, write.refuse(refusal))
+            return
+        logger.warning("%s was refused (%s); adjusted to the venue's present rules", intent.client_id, refusal)
+        self.counts["orders adjusted"] += 1
+        write.call = encode.place(adjusted)
+        write.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
+        self._waiting.enter(write)
 
     async def _resend(self, write: _Write, refusal: Refusal) -> None:
         """Send once more under the same id: the refusal proves that the first sending had no effect."""
