@@ -23,6 +23,7 @@ from execactor.runtime.ref import LoopRef
 from execactor.runtime.simulated import Simulation
 from execactor.runtime.simulated_actors import InjectedFailure
 from execactor.runtime.simulated_loop import Abandoned, Deadlock, SimulatedLoop
+from execactor.runtime.stash import Stash
 from execactor.runtime.supervision import Supervision
 from execactor.runtime.supervisor import StartChild, StopChild, Supervisor
 from execactor.runtime.system import ActorSystem
@@ -67,6 +68,7 @@ __all__ = [
     "SimulatedLoop",
     "Simulation",
     "StartChild",
+    "Stash",
     "StopChild",
     "Strategy",
     "Supervision",

@@ -125,16 +125,17 @@ async def call(cell: "Life", message: Any, timeout_ns: int) -> Any:
 
 
 def _place_call(cell: "Life", waiting: Waiting, reply: LoopFuture[Any], expires_at_ns: int) -> None:
-    timer = cell.system.clock.call_at(expires_at_ns, functools.partial(_give_up, cell, waiting))
+    timer = cell.system.clock.call_at(expires_at_ns, functools.partial(_give_up, cell, waiting, reply))
     reply.when_settled(timer.cancel)
     admit(cell, waiting)
 
 
-def _give_up(cell: "Life", waiting: Waiting) -> None:
+def _give_up(cell: "Life", waiting: Waiting, reply: LoopFuture[Any]) -> None:
     if cell.mailbox.withdraw(waiting):
         cell.lose(waiting.letter, "expired")
     else:
-        answer_lost(waiting.letter, cell, "expired")
+        # The letter knows its asker no more while it is in a stash.
+        answer_lost(Letter(waiting.letter.message, reply), cell, "expired")
 
 
 def release_senders(cell: "Life") -> None:

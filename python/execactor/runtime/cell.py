@@ -233,11 +233,10 @@ class Cell(Life):
         else:
             self.lose(letter, "failed", exc)
             self._stop_everything(exc)
-        wants_hot = self.wants()
-        if wants_hot is not None:
-            self._dispatcher.schedule(self, hot=wants_hot)
+        self.look_again()
 
     def _failed(self, letter: Addressed, exc: BaseException) -> None:
+        self._unstash(letter)
         if letter.reply_to is None:
             self.crash(exc, letter)
             return

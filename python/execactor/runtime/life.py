@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 import traceback
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,8 @@ from execactor.runtime.dead_letters import DeadLetter, Reason
 from execactor.runtime.mailbox import Addressed, Letter, Mailbox
 from execactor.runtime.recovery import Phase, Recovery, RetriedLetter
 from execactor.runtime.ref import LoopRef
+from execactor.runtime.service import Service
+from execactor.runtime.stash import Stash, StashingMailbox
 from execactor.runtime.tasks import OwnedTasks
 from execactor.runtime.timers import Tick, Timers
 from execactor.runtime.watch import End, Watch, Watchers, Watches
@@ -35,7 +36,7 @@ _READY, _STOPPED = Phase.READY, Phase.STOPPED
 _construction = threading.local()
 
 
-class Life(ABC):
+class Life(Service):
     """What outlives the instances of an actor, as far as starting, failing and stopping go.
 
     Apart from `launch`, `put` and `refuse`, everything runs on the dispatcher's thread.
@@ -68,6 +69,7 @@ class Life(ABC):
         "processed",
         "ref",
         "restarts",
+        "stash",
         "system",
         "urn",
     )
@@ -87,6 +89,10 @@ class Life(ABC):
         self.parent = parent
         self.group: Children | None = None
         self.mailbox = Mailbox(actor_class.mailbox)
+        self.stash: Stash | None = None
+        if actor_class.stash_capacity > 0:
+            self.mailbox = mailbox = StashingMailbox(actor_class.mailbox)
+            self.stash = Stash(self, mailbox, actor_class.stash_capacity)
         self.ref: LoopRef[Any] | None = None
         self.actor: LoopActor | None = None
         self.phase = Phase.STARTING
@@ -109,27 +115,6 @@ class Life(ABC):
 
     def __str__(self) -> str:
         return f"{self.actor_class.__name__} {self.name!r} ({self.urn})"
-
-    @abstractmethod
-    def put(self, letter: Addressed) -> None: ...
-
-    @abstractmethod
-    def put_own(self, letter: Addressed) -> None: ...
-
-    @abstractmethod
-    def is_suspended_in(self, task: "asyncio.Task[Any] | None") -> bool: ...
-
-    @abstractmethod
-    def refuse(self, letter: Addressed) -> None: ...
-
-    @abstractmethod
-    def wants(self) -> bool | None: ...
-
-    @abstractmethod
-    def visit(self, *, hot: bool) -> bool | None: ...
-
-    @abstractmethod
-    def visit_failed(self, exc: BaseException) -> None: ...
 
     @property
     def timers(self) -> Timers:
@@ -272,6 +257,12 @@ class Life(ABC):
             self._recovery = Recovery(self)
         return self._recovery
 
+    def look_again(self) -> None:
+        """The mailbox was filled by other hands than the senders': see that it is served."""
+        wants_hot = self.wants()
+        if wants_hot is not None:
+            self._dispatcher.schedule(self, hot=wants_hot)
+
     def hold_children(self, exc: BaseException) -> None:
         if self.group is not None:
             self.group.hold(exc)
@@ -330,6 +321,8 @@ class Life(ABC):
             self._timers.cancel_all()
         if self._tasks is not None:
             self._tasks.cancel_all()
+        if self.stash is not None:
+            self.stash.release()
 
     def clear(self) -> None:
         """Empty the mailbox of the stopped actor. A second stop that waits there is answered, not lost."""
@@ -344,7 +337,7 @@ class Life(ABC):
             self.supervisor.ended(self)
         # With the collector off, a cycle of a stopped actor would stay for ever.
         self.actor = self.ref = self.group = None
-        self._timers = self._tasks = self._recovery = self._watches = self._watchers = None
+        self._timers = self._tasks = self._recovery = self._watches = self._watchers = self.stash = None
 
     def _leave_unhandled(self, letter: Addressed) -> None:
         if type(letter.message) is _ActorStop:
@@ -376,8 +369,11 @@ class Life(ABC):
         self._in_flight = None
         if not task.done():
             task.cancel()
+            self._unstash(letter)
             return letter
         exc = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if exc is not None:
+            self._unstash(letter)
         if letter.reply_to is None:
             return None if exc is None else letter
         if exc is None:
@@ -385,6 +381,11 @@ class Life(ABC):
         else:
             answer_error(letter.reply_to, exc)
         return None
+
+    def _unstash(self, letter: Addressed) -> None:
+        """The handler of this letter failed or was cut short: that it was held for later does not count."""
+        if self.stash is not None:
+            self.stash.give_back(letter)
 
     def _stop_everything(self, exc: BaseException) -> None:
         logger.critical("%r in %s. Stopping all actors.", exc, self, exc_info=exc)

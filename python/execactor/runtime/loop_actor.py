@@ -13,6 +13,7 @@ from execactor.runtime.future import LoopFuture
 from execactor.runtime.life import cell_under_construction
 from execactor.runtime.overflow import MailboxSpec
 from execactor.runtime.ref import LoopRef
+from execactor.runtime.stash import Stash
 from execactor.runtime.stop_flag import StopFlag
 from execactor.runtime.supervision import Supervision
 from execactor.runtime.system import ActorSystem
@@ -37,6 +38,7 @@ class LoopActor(pykka.Actor):
 
     supervision: ClassVar[Supervision] = Supervision()
     mailbox: ClassVar[MailboxSpec] = MailboxSpec()
+    stash_capacity: ClassVar[int] = 0
 
     clock: Clock
     system: ActorSystem
@@ -96,6 +98,17 @@ class LoopActor(pykka.Actor):
         """The actor's timers. Raises RuntimeError for an instance that is no longer, or not on its own thread."""
         self._check_own("timers")
         return self._cell.timers
+
+    @property
+    def stash(self) -> Stash:
+        """Messages put aside for later; a class that uses it says in `stash_capacity` how many may be.
+
+        Raises RuntimeError for a class that does not, and as `timers` does.
+        """
+        self._check_own("stash")
+        if self._cell.stash is None:
+            raise RuntimeError(f"{type(self).__qualname__}.stash_capacity is 0: set it to use the stash")
+        return self._cell.stash
 
     def pipe_to_self(
         self,

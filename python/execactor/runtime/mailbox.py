@@ -165,6 +165,23 @@ class Mailbox:
         """Queue a letter before all others, whatever its lane."""
         self._system_queue().appendleft(letter)
 
+    def push_first(self, letter: Addressed, lane: int) -> None:
+        """Queue a letter before all others of its lane, full or not."""
+        if lane == _NORMAL:
+            if self._first is not None:
+                if self._normal is None:
+                    self._normal = deque()
+                self._normal.appendleft(self._first)
+            self._first = letter
+        elif lane == _URGENT:
+            if self._urgent is None:
+                self._urgent = deque()
+            self._urgent.appendleft(letter)
+        elif lane == _BULK:
+            self._bulk_queue().appendleft(letter)
+        else:
+            self.push_front(letter)
+
     def _push_behind(self, letter: Addressed) -> Addressed | None:
         """Queue the second letter of NORMAL, or one too many."""
         gone = None
