@@ -262,7 +262,7 @@ class VenueConformance:
 
     async def test_a_refused_order_says_why_and_does_not_live(self, trading: Trading) -> None:
         instrument = (await trading.venue.instruments())[trading.symbol]
-        intent = await trading.intent(price=await trading.price(-5) + instrument.tick_size / 4)
+        intent = await trading.intent(quantity=instrument.max_quantity + instrument.step_size)
         result = await trading.submit(intent)
         assert isinstance(result, Rejected)
         assert result.code
