@@ -52,7 +52,7 @@ def test_killed_at_its_crash_points_too() -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("options", [("--faults", "rough", "--kills")])
+@pytest.mark.parametrize("options", [("--faults", "rough", "--kills", "--outages")])
 def test_faults_and_kills_are_the_same_in_two_processes(options: tuple[str, ...]) -> None:
     running = [started(hash_seed, *options) for hash_seed in ("1", "2")]
     one, other = (process.communicate()[0].splitlines() for process in running)

@@ -1,4 +1,4 @@
-"""The whole engine in virtual time: `python virtual_trades.py [--seeds N] [--first-seed S] [--faults P] [--kills]`.
+"""The whole engine in virtual time: `virtual_trades.py [--seeds N] [--faults P] [--kills] [--outages] [--sweep]`.
 
 Prints one line per seed: the seed, events, trades closed, lives, violations, and the hash over all that engine and
 venue did. Two runs of the same commit print the same, in whatever process.
@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -134,15 +135,20 @@ async def life(stage: Stage, steps: deque[Step]) -> int:
         return len(engine.trades())
 
 
-def run(seed: int, *, faults: Faults = "none", kills: bool = False, kill_at: int | None = None) -> Outcome:
+def run(
+    seed: int, *, faults: Faults = "none", kills: bool = False, outages: bool = False, kill_at: int | None = None
+) -> Outcome:
     """Play the plan on one seed; with kills, the engine is killed at up to three drawn instants.
 
+    outages: up to three times the network breaks its connections, or lets nothing through for up to 12 s.
     kill_at: the number of the crash point where it is killed, too.
     """
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as disk, Simulation(seed) as simulation:
         stage = Stage(simulation, Path(disk), SimulatorConfig(seed=seed, volatility_bps=0.5, faults=faults))
         draw = simulation.streams.of("kills").random
         steps = plan()
+        if outages:
+            plan_outages(stage)
         if kill_at is not None:
             stage.crash.kill_at(kill_at)
         kills_left = int(draw() * 4) if kills else 0
@@ -161,14 +167,28 @@ def run(seed: int, *, faults: Faults = "none", kills: bool = False, kill_at: int
         return Outcome(seed, events, trades, stage.life, stage.crash.reached, report, simulation.log.digest)
 
 
+def plan_outages(stage: Stage) -> None:
+    """Draw when the network fails, and how."""
+    simulation, network = stage.simulation, stage.network
+    draw = simulation.streams.of("outages").random
+    for _ in range(int(draw() * 4)):
+        at_ns = simulation.timeline.now_ns + int(draw() * 8 * SECOND)
+        kind, lasts_ns = int(draw() * 4), int(draw() ** 2 * 12 * SECOND)
+        if kind == 3:
+            simulation.world_at(at_ns, network.reset)
+        else:
+            cut = partial(network.partition, lasts_ns, up=kind != 1, down=kind != 2)
+            simulation.world_at(at_ns, cut)
+
+
 def outcomes(asked: argparse.Namespace) -> Iterator[Outcome]:
     """What was asked for on the command line."""
     for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
-        outcome = run(seed, faults=asked.faults, kills=asked.kills)
+        outcome = run(seed, faults=asked.faults, kills=asked.kills, outages=asked.outages)
         yield outcome
         if asked.sweep:
             for point in range(1, outcome.points + 1):
-                yield run(seed, faults=asked.faults, kills=asked.kills, kill_at=point)
+                yield run(seed, faults=asked.faults, kills=asked.kills, outages=asked.outages, kill_at=point)
 
 
 def main() -> None:
@@ -177,6 +197,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--faults", choices=["none", "default", "rough"], default="none")
     parser.add_argument("--kills", action="store_true")
+    parser.add_argument("--outages", action="store_true")
     parser.add_argument("--sweep", action="store_true", help="kill each seed's engine at each of its crash points")
     asked = parser.parse_args()
     logging.disable()

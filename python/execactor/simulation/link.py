@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from execactor.runtime import SimulatedLoop, Simulation
 from execactor.simulation.crash import CrashPoints
-from execactor.simulation.network import InOrder, Network
+from execactor.simulation.network import PING_INTERVAL_NS, InOrder, Network
 from execactor.simulator.venue import Session
 from execactor.venues.transport import NotSent
 
@@ -39,6 +39,7 @@ class Connection:
         self._on_frame = on_frame
         self._on_close = on_close
         self._when_ended: Callable[[], object] = lambda: None
+        self._draw = simulation.streams.of("pings").random
         self._client_open = True
         self._venue_open = True
 
@@ -50,11 +51,12 @@ class Connection:
 
     def handshake_ns(self) -> int:
         """When the handshake of a connection begun now arrives: a round trip to connect comes first."""
-        connected_ns = self._timeline.now_ns + self._network.up.delay_ns() + self._network.down.delay_ns()
+        connected_ns = self._network.down.arrival_ns(self._network.up.arrival_ns(self._timeline.now_ns))
         return self._up.arrival_ns(connected_ns)
 
     def accept(self, opened: "asyncio.Future[None]") -> None:
         """The handshake succeeded."""
+        self._network.join(self)
         self._loop.deliver_at(self._down.arrival_ns(self._timeline.now_ns), _open, opened, None)
 
     def refuse(self, opened: "asyncio.Future[None]", refusal: NotSent) -> None:
@@ -90,9 +92,28 @@ class Connection:
             self._closed(reason)
 
     def _closed(self, reason: str) -> None:
+        self._network.leave(self)
         self._when_ended()
         if self.session is not None:
             self.session.closed(reason)
+
+    # The network between
+
+    def silent(self, until_ns: int) -> None:
+        """See Connected: the engine probes the connection and gives it up when no answer comes."""
+        probed_ns = self._timeline.now_ns + int(self._draw() * PING_INTERVAL_NS)
+        if probed_ns + PING_INTERVAL_NS < until_ns:
+            self._loop.deliver_at(probed_ns + PING_INTERVAL_NS, self._unanswered)
+
+    def broken(self) -> None:
+        """See Connected."""
+        self._loop.deliver_at(self._timeline.now_ns, self._lost, "ConnectionResetError")
+        self._simulation.world_at(self._timeline.now_ns, self._gone, "connection reset")
+
+    def _unanswered(self) -> None:
+        if self._client_open:
+            self.end_from_client("client closed (1011)")
+            self._on_close("no answer to a ping")
 
     # The engine's end
 

@@ -11,6 +11,9 @@ from execactor.simulator.errors import VenueError
 from execactor.simulator.venue import RestReply, Venue
 from execactor.venues.transport import AnswerLost, HttpResponse, NotSent
 
+OPEN_TIMEOUT_S = 5.0
+"""As LiveTransport."""
+
 
 class SimulatedTransport:
     """See execactor.venues.transport.Transport. It belongs to the program that runs when it is made.
@@ -47,7 +50,7 @@ class SimulatedTransport:
             self._venue.rest(method, path, query, headers, (body or b"").decode(errors="replace"), reply)
 
         def reply(reply: RestReply | None) -> None:
-            arrival_ns = self._timeline.now_ns + self._network.down.delay_ns()
+            arrival_ns = self._network.down.arrival_ns(self._timeline.now_ns)
             if reply is None:
                 self._loop.deliver_at(arrival_ns, lose, "the connection ended")
             else:
@@ -61,14 +64,14 @@ class SimulatedTransport:
 
         patience = self._loop.call_later(timeout_s, lose, "TimeoutError")
         answer.add_done_callback(lambda _answer: patience.cancel())
-        self._simulation.world_at(self._timeline.now_ns + self._network.up.delay_ns(), arrive)
+        self._simulation.world_at(self._network.up.arrival_ns(self._timeline.now_ns), arrive)
         self._crash.reach("send.after", self._loop)
         return answer
 
     async def open_websocket(
         self, url: str, on_frame: Callable[[bytes], None], on_close: Callable[[str], None]
     ) -> SimulatedLink:
-        """See Transport. It takes two round trips: one to connect, one for the handshake."""
+        """See Transport. It takes two round trips: to connect, and for the handshake; more than 5 s are too many."""
         path, query = _target(url)
         opened: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
@@ -87,11 +90,14 @@ class SimulatedTransport:
 
         if not self._loop.abandoned:
             self._simulation.world_at(connection.handshake_ns(), handshake)
+        patience = self._loop.call_later(OPEN_TIMEOUT_S, _open_too_late, opened, path)
         try:
             await opened
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, NotSent):
             connection.end_from_client("client closed (1006)")
             raise
+        finally:
+            patience.cancel()
         return SimulatedLink(connection)
 
     async def close(self) -> None:
@@ -110,6 +116,11 @@ def _target(url: str) -> tuple[str, str]:
     target = "/" + url.split("://", maxsplit=1)[1].partition("/")[2]
     path, _, query = target.partition("?")
     return path, query
+
+
+def _open_too_late(opened: "asyncio.Future[None]", path: str) -> None:
+    if not opened.done():
+        opened.set_exception(NotSent(f"WebSocket {path}: TimeoutError"))
 
 
 def _resolve(answer: "asyncio.Future[HttpResponse]", response: HttpResponse) -> None:

@@ -209,6 +209,88 @@ def test_a_dialler_that_is_cancelled_leaves_no_connection(room: Room) -> None:
     assert room.frames == []
 
 
+# A network that fails
+
+
+def test_what_is_sent_while_the_way_is_cut_arrives_afterwards(room: Room) -> None:
+    async def program(transport: SimulatedTransport) -> None:
+        link = await room.open(transport, "/public/stream")
+        room.network.partition(3 * SECOND)
+        cut_ns = room.simulation.timeline.now_ns
+        link.send(orjson.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 1}))
+        with pytest.raises(AnswerLost):
+            await ask(transport, "/fapi/v1/time")
+        assert room.lines("request") == []
+        await asyncio.sleep(2.9 - (room.simulation.timeline.now_ns - cut_ns) / SECOND)
+        assert room.frames == []
+        await asyncio.sleep(1)
+
+    run(room, program)
+    assert len(room.frames) == 1
+    assert len(room.lines("request")) == 1
+    assert room.closed == []
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_one_direction_alone_can_be_cut(room: Room, way: str) -> None:
+    async def program(transport: SimulatedTransport) -> list[str]:
+        room.network.partition(3 * SECOND, up=way == "up", down=way == "down")
+        with pytest.raises(AnswerLost):
+            await ask(transport, "/fapi/v1/time")
+        return [line["method"] for line in room.lines("request")]
+
+    assert run(room, program) == ([] if way == "up" else ["GET /fapi/v1/time"])
+
+
+def test_a_connection_without_a_pong_is_given_up_between_5_and_10_s(room: Room) -> None:
+    ended: list[float] = []
+
+    async def program(transport: SimulatedTransport) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(20):
+            await transport.open_websocket(f"{STREAMS}/public/stream", room.frames.append, room.closed.append)
+        began = loop.time()
+        room.network.partition(60 * SECOND, up=False)
+        while len(room.closed) < 20:
+            await asyncio.sleep(0.1)
+            ended.extend([loop.time() - began] * (len(room.closed) - len(ended)))
+        await asyncio.sleep(60)
+
+    run(room, program)
+    assert set(room.closed) == {"no answer to a ping"}
+    assert 4.9 < min(ended) < 6 < 9 < max(ended) < 10.2
+    assert [line["what"] for line in room.lines("connection")] == ["open"] * 20 + ["close"] * 20
+
+
+def test_a_dial_into_the_void_was_never_sent_and_leaves_no_connection(room: Room) -> None:
+    async def program(transport: SimulatedTransport) -> None:
+        room.network.partition(30 * SECOND)
+        with pytest.raises(NotSent, match="WebSocket /public/stream: TimeoutError"):
+            await room.open(transport, "/public/stream?streams=btcusdt@bookTicker")
+        await asyncio.sleep(60)
+
+    run(room, program)
+    assert [line["what"] for line in room.lines("connection")] == ["open", "close"]
+    assert room.frames == []
+
+
+def test_a_reset_ends_a_connection_at_both_ends(room: Room) -> None:
+    async def program(transport: SimulatedTransport) -> None:
+        link = await room.open(transport, "/public/stream?streams=btcusdt@bookTicker")
+        await asyncio.sleep(1)
+        room.network.reset()
+        await asyncio.sleep(0.001)
+        with pytest.raises(NotSent):
+            link.send(b"too late")
+        heard = len(room.frames)
+        await asyncio.sleep(1)
+        assert len(room.frames) == heard
+
+    run(room, program)
+    assert room.closed == ["ConnectionResetError"]
+    assert room.lines("connection")[-1]["reason"] == "connection reset"
+
+
 # kill -9
 
 
@@ -237,7 +319,7 @@ def test_latencies_are_the_seeds() -> None:
     def drawn(seed: int) -> list[int]:
         with Simulation(seed) as simulation:
             network = Network(simulation)
-            return [way.delay_ns() for way in (network.up, network.down) for _ in range(50)]
+            return [way.arrival_ns(0) for way in (network.up, network.down) for _ in range(50)]
 
     assert drawn(1) == drawn(1) != drawn(2)
     assert min(drawn(3)) >= 100_000
