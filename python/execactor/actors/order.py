@@ -121,14 +121,12 @@ class OrderActor(OrderKeeper):
         now_ns = self.clock.monotonic_ns()
         self.context.record(IntentRecorded(intent=intent, epoch=self.context.epoch), intent.client_id)
         self.context.write()
-        self.table.add(intent)
         if token is not None and not self.context.durable:
+            self.table.add(intent)
             facts = Facts(reason="the journal cannot be written: no entry leaves", cause=RejectCause.RISK)
             self._publish(self.table.apply(intent.client_id, OrderEvent.REJECTED, now_ns=now_ns, facts=facts))
             return
-        if token is not None:
-            self.table.apply(intent.client_id, OrderEvent.APPROVED, now_ns=now_ns)
-        order = self.table.apply(intent.client_id, OrderEvent.SENT, now_ns=now_ns).order
+        order = self.table.send(intent, approved=token is not None, now_ns=now_ns)
         self.context.gateway.tell(Submit(intent=intent, token=token))
         self._tell(order)
 

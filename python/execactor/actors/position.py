@@ -1,7 +1,7 @@
 """PositionActor: owns one symbol's position; feeds its machine and carries out the effects."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -49,7 +49,7 @@ from execactor.domain.position import Position
 from execactor.domain.signal import SignalAction, signal_problem
 from execactor.reconcile.compare import Verdict, compare_position, judge_position
 from execactor.reconcile.findings import Finding, FindingKind
-from execactor.runtime import LoopActor
+from execactor.runtime import LoopActor, LoopRef
 from execactor.store.records import OrderChanged
 from execactor.store.recovery import SymbolHistory
 from execactor.tactics.entry import notional_by_risk, plan_from_decision, plan_from_signal
@@ -78,6 +78,10 @@ class Describe(msgspec.Struct, frozen=True):
     """Asks an actor for its view."""
 
 
+class Rearm(msgspec.Struct, frozen=True):
+    """Time to set the timer anew, now that what had to leave has left."""
+
+
 class PositionActor(LoopActor):
     """One per symbol. Until its orders were first compared with the venue's it only observes; from then on it acts."""
 
@@ -89,6 +93,7 @@ class PositionActor(LoopActor):
         self.quote: Quote | None = None
         self.difference: tuple[Decimal, Decimal] | None = None
         self.told: set[tuple[str, str]] = set()
+        self.rearming = False
         settings = context.settings
         self.state = fresh(context.instruments[symbol], settings.policy, settings.prefix)
 
@@ -135,6 +140,9 @@ class PositionActor(LoopActor):
                     self.told.add(message.execution.key)
                 if news is not None:
                     self._feed(news)
+            case Rearm():
+                self.rearming = False
+                self._wake()
             case ExecutionsForgotten(keys):
                 self.told -= keys
             case _:
@@ -163,8 +171,10 @@ class PositionActor(LoopActor):
         (self.context.busy.add if busy else self.context.busy.discard)(self.symbol)
         for effect in effects:
             self._carry_out(effect)
-        if self.active:
-            self._wake()
+        if self.active and not self.rearming:
+            self.rearming = cast("LoopRef[Any]", self.actor_ref).try_tell(Rearm())
+            if not self.rearming:
+                self._wake()
 
     def _carry_out(self, effect: Effect) -> None:
         context = self.context

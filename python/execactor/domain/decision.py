@@ -84,6 +84,7 @@ class _SymbolOnly(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Wire)
+_CANONICAL = msgspec.json.Encoder(order="deterministic")
 
 
 def parse_decision(body: bytes, now_ms: int, *, max_age_ms: int = MAX_AGE_MS) -> Decision | DecisionProblem:
@@ -114,8 +115,9 @@ def parse_decision(body: bytes, now_ms: int, *, max_age_ms: int = MAX_AGE_MS) ->
         ahead = f"timestamp_iso lies {-age_ms / 1000:.0f} s in the future; check the clocks"
         return DecisionProblem(wire.symbol, ahead)
     # The same time is the same decision, however it is written.
-    wire.timestamp_iso = timestamp.astimezone(UTC).isoformat()
-    canonical = msgspec.json.encode(wire, order="deterministic")
+    utc = timestamp if timestamp.tzinfo is UTC else timestamp.astimezone(UTC)
+    wire.timestamp_iso = utc.isoformat()
+    canonical = _CANONICAL.encode(wire)
     return Decision(
         key=decision_key(wire.id, wire.symbol, wire.timestamp_iso),
         symbol=wire.symbol,
@@ -140,27 +142,22 @@ def _symbol_of(body: bytes) -> str | None:
         return None
 
 
+_NUMBERS = ("entry_zone", "entry_zone", "sl", "tp1", "tp2", "position_size_usdt", "leverage", "confidence")
+
+
 def _first_problem(wire: _Wire) -> str | None:
     if not wire.symbol:
         return "symbol is empty"
     if wire.id == "":
         return "id is empty: leave it out, or name the decision"
-    low, high = wire.entry_zone
-    numbers = {
-        "entry_zone": low,
-        "entry_zone ": high,
-        "sl": wire.sl,
-        "tp1": wire.tp1,
-        "tp2": wire.tp2,
-        "position_size_usdt": wire.position_size_usdt,
-        "leverage": wire.leverage,
-        "confidence": wire.confidence,
-    }
-    for name, value in numbers.items():
-        if value is not None and not value.is_finite():
-            return f"{name.strip()} is {value}; a finite number is needed"
-        if value and abs(value.adjusted()) > _MAX_EXPONENT:
-            return f"{name.strip()} {value} is beyond what a price or size can be"
+    numbers = (*wire.entry_zone, wire.sl, wire.tp1, wire.tp2, wire.position_size_usdt, wire.leverage, wire.confidence)
+    for place, value in enumerate(numbers):
+        if value is None:
+            continue
+        if not value.is_finite():
+            return f"{_NUMBERS[place]} is {value}; a finite number is needed"
+        if value and not -_MAX_EXPONENT <= value.adjusted() <= _MAX_EXPONENT:
+            return f"{_NUMBERS[place]} {value} is beyond what a price or size can be"
     if not 0 <= wire.confidence <= 1:
         return f"confidence {wire.confidence} is outside 0..1"
     if wire.action is Action.FLAT:
@@ -173,7 +170,6 @@ def _entry_problem(wire: _Wire) -> str | None:
     sign = 1 if wire.action is Action.LONG else -1
     entry = (low + high) / 2
     beyond, before = ("below", "above") if sign > 0 else ("above", "below")
-    failed = sorted(name for name, passed in wire.risk_checks.items() if not passed)
     if not 0 < low <= high:
         return f"entry_zone [{low}, {high}] must be two prices above 0, the lower one first"
     if not wire.sl > 0 or (entry - wire.sl) * sign <= 0:
@@ -191,6 +187,7 @@ def _entry_problem(wire: _Wire) -> str | None:
         return f"position_size_usdt {wire.position_size_usdt} must be above 0"
     if wire.leverage < 1:
         return f"leverage {wire.leverage} must be at least 1"
-    if failed:
+    if not all(wire.risk_checks.values()):
+        failed = sorted(name for name, passed in wire.risk_checks.items() if not passed)
         return f"risk_checks failed: {', '.join(failed)}"
     return None

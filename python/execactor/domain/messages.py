@@ -150,11 +150,15 @@ class RiskApproved(msgspec.Struct, frozen=True, kw_only=True):
 class RequestApproval(msgspec.Struct, frozen=True, kw_only=True):
     """PositionActor -> RiskActor: may this entry go out?"""
 
+    lane: ClassVar[int] = VENUE
+
     intent: OrderIntent
 
 
 class SubmitApproved(msgspec.Struct, frozen=True, kw_only=True):
     """RiskActor -> OrderActor: an approved entry; there is no other way for one."""
+
+    lane: ClassVar[int] = VENUE
 
     intent: OrderIntent
     token: RiskApproved
@@ -163,11 +167,15 @@ class SubmitApproved(msgspec.Struct, frozen=True, kw_only=True):
 class SubmitProtective(msgspec.Struct, frozen=True, kw_only=True):
     """PositionActor -> OrderActor: an order that can only reduce risk; it needs no approval and is never starved."""
 
+    lane: ClassVar[int] = VENUE
+
     intent: OrderIntent
 
 
 class EntryRefused(msgspec.Struct, frozen=True, kw_only=True):
     """RiskActor -> PositionActor: no, and why."""
+
+    lane: ClassVar[int] = VENUE
 
     client_id: str
     reason: str
@@ -176,11 +184,15 @@ class EntryRefused(msgspec.Struct, frozen=True, kw_only=True):
 class EntryAbandoned(msgspec.Struct, frozen=True, kw_only=True):
     """PositionActor -> RiskActor: an entry that was asked for never left; what it reserved is free again."""
 
+    lane: ClassVar[int] = VENUE
+
     client_id: str
 
 
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Cancel one of our orders."""
+
+    lane: ClassVar[int] = VENUE
 
     client_id: str
     reason: str

@@ -11,11 +11,25 @@ from execactor.domain.order import (
     Order,
     OrderEvent,
     OrderIntent,
+    OrderState,
     Pending,
     advance,
     book,
+    transition,
 )
 from execactor.domain.reports import ConditionalReport, ExecutionReport, OrderReport
+
+
+def _sent(*events: OrderEvent) -> OrderState:
+    state = OrderState.CREATED
+    for event in events:
+        following = transition(state, event)
+        assert isinstance(following, OrderState), following
+        state = following
+    return state
+
+
+_SENT_BY_APPROVAL = {False: _sent(OrderEvent.SENT), True: _sent(OrderEvent.APPROVED, OrderEvent.SENT)}
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +60,12 @@ class OrderTable:
         if intent.client_id in self.orders:
             raise ValueError(f"client order id {intent.client_id} was used before")
         return self._keep(Order(intent=intent))
+
+    def send(self, intent: OrderIntent, *, approved: bool, now_ns: int) -> Order:
+        """Take up a new intent as sent: CREATED to SUBMITTED at once. Raises ValueError for an id used before."""
+        if intent.client_id in self.orders:
+            raise ValueError(f"client order id {intent.client_id} was used before")
+        return self._keep(Order(intent=intent, state=_SENT_BY_APPROVAL[approved], sent_ns=now_ns))
 
     def apply(self, client_id: str, event: OrderEvent, *, now_ns: int, facts: Facts = NO_FACTS) -> Change:
         """Apply an event to an order of ours; raises KeyError for an id that is not."""

@@ -39,6 +39,8 @@ _STORED = "select seq, ts_ns, kind, key, payload, chain_hash from journal order 
 _INSERT = "insert into journal (seq, ts_ns, kind, key, payload, chain_hash) values "
 _PLACES = "(?, ?, ?, ?, ?, ?)"
 
+_EMPTY = hashlib.blake2b(digest_size=16)
+
 Draft = tuple[int, str, Record]
 """A record to be written, with its time (ns, wall) and what it is about."""
 
@@ -162,5 +164,7 @@ def _insert(records: int) -> str:
 
 
 def _chain(previous: bytes, seq: int, ts_ns: int, kind: str, key: str, payload: bytes) -> bytes:
-    head = b"%s|%d|%d|%s|%s|" % (previous, seq, ts_ns, kind.encode(), key.encode())
-    return hashlib.blake2b(head + payload, digest_size=16).digest()
+    # Copying an empty hash takes a third of the time of making one.
+    link = _EMPTY.copy()
+    link.update(b"%s|%d|%d|%s|%s|%s" % (previous, seq, ts_ns, kind.encode(), key.encode(), payload))
+    return link.digest()

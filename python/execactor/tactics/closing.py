@@ -21,8 +21,7 @@ def finish(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """
     if state.plan is None or not state.position.flat:
         return state, []
-    never_entered = not state.opened_ns and not any(order.live for order in state.orders.values())
-    if not state.opened_ns and not (never_entered and _entry_is_over(state)):
+    if not state.opened_ns and (any(order.live for order in state.orders.values()) or not _entry_is_over(state)):
         return state, []
     unexplained = _unexplained(state)
     left = [order for order in state.orders.values() if order.live]

@@ -163,7 +163,7 @@ def _may_try_again(state: TradeState, now_ns: int) -> bool:
 
 def withdraw(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """Cancel what rests of the entry once there is a reason to: staleness, a newer decision, an exit, a trigger."""
-    resting = state.live(Role.ENTRY)
+    resting = state.live(Role.ENTRY) if state.orders else []
     if not resting:
         return state, []
     superseded = SUPERSEDED if state.queued is not None else ""

@@ -50,7 +50,7 @@ from execactor.tactics.trade import (
 )
 from execactor.tactics.upkeep import ask_again, missed_fill, unplanned
 
-_REMEMBERED_KEYS = 4096
+_REMEMBERED_KEYS = 256
 _IDLE_TICK_NS = SECOND
 
 
@@ -100,7 +100,8 @@ def step(state: TradeState, event: Event, now_ns: int) -> tuple[TradeState, list
         finish,
     ):
         state, more = rule(state, now_ns)
-        effects += more
+        if more:
+            effects += more
     return state, effects
 
 

@@ -18,7 +18,7 @@ from execactor.tactics.trade import Effect, TradeState, asking, hanging, intent_
 def protect(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     """Keep a venue-confirmed base stop on an open position; where that fails in time, ask for the exit."""
     if not _open(state) or state.plan is None or state.plan.stop_price is None or state.turned:
-        return msgspec.structs.replace(state, exposed_since_ns=0), []
+        return (msgspec.structs.replace(state, exposed_since_ns=0) if state.exposed_since_ns else state), []
     state = _measure_exposure(state, now_ns)
     reason = _reason_to_give_up(state, now_ns)
     effects: list[Effect] = []
@@ -93,9 +93,12 @@ def _open(state: TradeState) -> bool:
     The venue states the position, or that the entry has filled, before it reports the execution, whose event may get
     lost: a base stop closes whatever is open, so it need not wait for the quantity.
     """
+    if not state.position.flat:
+        return True
     entries = state.of(Role.ENTRY)
-    told = any(order.venue_filled for order in entries) or (bool(entries) and bool(state.venue_quantity))
-    return not state.position.flat or (told and not state.opened_ns)
+    if state.opened_ns or not entries:
+        return False
+    return bool(state.venue_quantity) or any(order.venue_filled for order in entries)
 
 
 def _fresh_evidence(state: TradeState, now_ns: int) -> bool:

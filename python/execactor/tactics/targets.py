@@ -99,7 +99,9 @@ def drop_targets(state: TradeState, reason: str, now_ns: int) -> tuple[TradeStat
 
 def stuck(state: TradeState, now_ns: int) -> TradeState:
     """A take-profit that hangs while triggering leaves its share open: close the position ourselves."""
+    if state.exit_reason or state.position.flat:
+        return state
     late = hanging(state, state.of(*_ROLES), now_ns)
-    if late and not state.exit_reason and not state.position.flat:
+    if late:
         return msgspec.structs.replace(state, exit_reason=f"{late[0].client_id} hangs while triggering")
     return state
