@@ -19,6 +19,8 @@ from execactor.engine import Engine
 from execactor.simulator import SimulatedVenue, SimulatorConfig
 from execactor.simulator.admin import Admin
 from execactor.simulator.checker import Report, check
+from execactor.store.digest import replayed_digest, state_digest
+from execactor.store.recovery import replay
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 T = TypeVar("T")
@@ -198,6 +200,13 @@ class Session:
         self.note("engine resumed")
         return await self.engine.resume(reason)
 
+    async def digests(self) -> dict[str, str]:
+        """The state that lives, and the one that the journal replays to, while nothing is under way."""
+        context = self.engine._running().context
+        orders, views = await self.engine.orders(), await self.engine.positions()
+        live = state_digest(orders, [view.position for view in views], context.epoch)
+        return {"live_digest": live, "replayed_digest": replayed_digest(replay(context.rows()))}
+
     async def judged(self) -> Report:
         """What the checker says of the venue's log, of the engine's journal and of its books, now."""
         engine = self.engine
@@ -206,6 +215,7 @@ class Session:
             "trade_ids": [fill.execution.trade_id for fill in engine.fills()],
             "open_orders": [order.client_id for order in await engine.orders() if order.live],
             "trades": [{"symbol": trade.symbol, "pnl": str(trade.pnl)} for trade in engine.trades()],
+            **await self.digests(),
         }
         return check(self.log, journal=engine.journal.raw_rows(), engine_report=report)
 
