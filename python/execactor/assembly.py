@@ -23,6 +23,7 @@ from execactor.config import Config, Credentials, Mode
 from execactor.domain.errors import ConfigurationError, RetryLater
 from execactor.domain.instrument import Instrument
 from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode
+from execactor.loop_care import LoopCare
 from execactor.runtime import (
     ActorSystem,
     ChildSpec,
@@ -62,7 +63,7 @@ class OpenJournal(Protocol):
 
 
 class Assembly(msgspec.Struct, kw_only=True):
-    """The running parts of one engine. root: the supervisor of all its actors."""
+    """The running parts of one engine. root: the supervisor of all its actors; care: of the thread that they run on."""
 
     context: Context
     system: ActorSystem
@@ -70,6 +71,7 @@ class Assembly(msgspec.Struct, kw_only=True):
     router: EventRouter
     lock: AccountLock
     root: Ref
+    care: LoopCare
 
 
 def make_venue(
@@ -149,7 +151,8 @@ def assemble(
     root = _start_actors(context, system, books)
     _watch(context, system)
     router = EventRouter(context, system.dispatcher.flush)
-    return Assembly(context=context, system=system, books=books, router=router, lock=lock, root=root)
+    care = LoopCare(context, system)
+    return Assembly(context=context, system=system, books=books, router=router, lock=lock, root=root, care=care)
 
 
 async def start_decision_source(assembly: Assembly, config: Config) -> None:
@@ -221,9 +224,10 @@ def _watch(context: Context, system: ActorSystem) -> None:
     system.dead_letters.subscribe(lost)
 
 
-def report_of(context: Context) -> dict[str, Any]:
-    """Figures of the runtime for people: latency by leg, journal position."""
-    return {"latency_us": context.latencies.report(), "journal_seq": context.journal.seq}
+def report_of(made: Assembly) -> dict[str, Any]:
+    """Figures of the runtime for people: latency by leg, journal position, the state of the loop."""
+    context = made.context
+    return {"latency_us": context.latencies.report(), "journal_seq": context.journal.seq, **made.care.report()}
 
 
 async def persistently(attempt: Callable[[], Awaitable[T]]) -> T:

@@ -163,6 +163,13 @@ class Engine:
             await self._tear_down(made)
             await self.listeners.drain()
 
+    def collect_when_idle(self) -> None:
+        """Take garbage collection, which is the whole process's, over from the interpreter until `stop`.
+
+        From then on it runs between trades, at most once a minute and at least every ten. Call it after warm-up.
+        """
+        self._running().care.collect_when_idle()
+
     @property
     def state(self) -> EngineState:
         """The engine's state; STARTING before `start`."""
@@ -377,7 +384,7 @@ class Engine:
             "kill_stage": account.kill_stage,
             "equity": context.view,
             "trades": len(self._performance.trades),
-            **assembly.report_of(context),
+            **assembly.report_of(self._running()),
             "books": await _asked(context.market, Describe()),
             "alerts": await _asked(context.alert, Describe()),
         }
@@ -457,6 +464,7 @@ class Engine:
 
     async def _tear_down(self, made: Assembly) -> None:
         made.context.closing = True
+        made.care.stop()
         if await made.system.stop([made.root], STOP_DEADLINE_NS):
             logger.error("the actors did not stop in time and were aborted")
         await made.context.venue.close()

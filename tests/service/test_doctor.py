@@ -120,13 +120,32 @@ async def test_a_venue_that_is_not_there_fails_with_what_to_start(tmp_path: Path
 
 async def test_an_engine_that_hangs_fails_and_none_is_fine(tmp_path: Path) -> None:
     settings = config.from_mapping(settings_of("http://127.0.0.1:9", tmp_path))
-    assert (await checks.engine(settings)).verdict is Verdict.OK
+    assert [found.verdict for found in await checks.engine(settings)] == [Verdict.OK]
     settings.data_path.mkdir()
     with socket.socket(socket.AF_UNIX) as hung:
         hung.bind(str(settings.control_socket))
         hung.listen()
-        found = await checks.engine(settings)
+        (found,) = await checks.engine(settings)
     assert (found.verdict, "kill --offline" in found.fix) == (Verdict.FAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("p99_us", "slow", "share", "verdict", "said"),
+    [
+        (1_500, 0, 0.0, Verdict.OK, "late p99 1.5 ms, 0 slow handlers"),
+        (21_000, 0, 0.0, Verdict.WARN, "late p99 21.0 ms"),
+        (1_500, 2, 0.1, Verdict.WARN, "2 slow handlers"),
+        (1_500, 0, 0.5, Verdict.WARN, "busy beside it: model"),
+    ],
+)
+def test_what_holds_the_loop_of_a_running_engine_is_a_warning(
+    p99_us: float, slow: int, share: float, verdict: Verdict, said: str
+) -> None:
+    busy = [{"name": "model", "share": share}]
+    found = checks.loop_finding({"loop_lag_us": {"p99": p99_us}, "slow_handlers": slow, "busy_threads": busy})
+    assert found.verdict is verdict
+    assert said in found.detail
+    assert bool(found.fix) == (verdict is not Verdict.OK)
 
 
 def test_the_command_exits_1_when_a_check_failed_and_shows_the_fix(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import tomllib
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -442,7 +443,24 @@ async def test_status_tells_what_a_person_wants_to_know(tmp_path: Path) -> None:
         assert {book.symbol for book in status["books"]} == {BTC, ETH}
         assert status["latency_us"]["decision_to_wire"]["count"] == 1
         assert status["journal_seq"] == s.engine.journal.seq
+        assert set(status["loop_lag_us"]) == {"count", "mean", "p50", "p99", "max"}
+        assert status["slow_handlers"] >= 0
+        assert status["gc_pause_us"]["count"] == 0
+        assert isinstance(status["busy_threads"], list)
         await until_async(lambda: _books_live(s))
+
+
+async def test_garbage_is_collected_between_trades_once_the_engine_is_told_to(tmp_path: Path) -> None:
+    async with session(tmp_path) as s:
+        s.engine.collect_when_idle()
+        try:
+            assert not gc.isenabled()
+            assert s.engine._running().care._between_trades()
+            await s.open("one")
+            assert not s.engine._running().care._between_trades()
+        finally:
+            await s.engine.stop()
+        assert gc.isenabled()
 
 
 async def _books_live(s: Session) -> bool:

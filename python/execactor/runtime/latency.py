@@ -23,14 +23,15 @@ class LatencyBoard:
 
     def report(self) -> dict[str, dict[str, float]]:
         """By leg: count, and mean, p50, p99, max in microseconds."""
-        return {
-            leg: {
-                "count": histogram.count,
-                "mean": histogram.mean / 1_000,
-                "p50": histogram.percentile(50) / 1_000,
-                "p99": histogram.percentile(99) / 1_000,
-                "max": histogram.max / 1_000,
-            }
-            for leg, histogram in self._legs.items()
-            if histogram.count
-        }
+        return {leg: summary_us(histogram) for leg, histogram in self._legs.items() if histogram.count}
+
+
+def summary_us(histogram: Histogram) -> dict[str, float]:
+    """Count, and mean, p50, p99, max in microseconds, of a histogram of nanoseconds."""
+    return {
+        "count": histogram.count,
+        "mean": histogram.mean / 1_000,
+        "p50": histogram.percentile(50) / 1_000,
+        "p99": histogram.percentile(99) / 1_000,
+        "max": histogram.max / 1_000,
+    }

@@ -1,11 +1,13 @@
 """What `execactor doctor` looks at: each check is a function that returns findings, and changes nothing."""
 
+import contextlib
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
@@ -14,7 +16,7 @@ import execactor
 from execactor import _core
 from execactor import config as configuration
 from execactor.config import Config, Mode
-from execactor.control.client import ControlClient, ControlTimeout, EngineAbsent
+from execactor.control.client import ControlClient, ControlRefused, ControlTimeout, EngineAbsent
 from execactor.domain.errors import ConfigurationError, ExecactorError
 from execactor.store.journal import OLDEST_SAFE_SQLITE
 from execactor.venues.binance_usdm.settings import TESTNET
@@ -24,6 +26,8 @@ OFFSET_WARN_MS = 250.0
 OFFSET_FAIL_MS = 1_000.0
 DISK_WARN_BYTES = 1 << 30
 DISK_FAIL_BYTES = 100 << 20
+LOOP_LAG_WARN_MS = 20.0
+BUSY_THREAD_WARN = 0.2
 _TIME_SAMPLES = 5
 _BUILT_FROM = ("*/Cargo.toml", "*/build.rs", "*/src/**/*.rs")
 
@@ -123,18 +127,34 @@ def disk(config: Config) -> Iterator[Finding]:
         yield Finding("disk", Verdict.OK, detail)
 
 
-async def engine(config: Config) -> Finding:
-    """Whether an engine answers; none is no fault."""
+async def engine(config: Config) -> list[Finding]:
+    """Whether an engine answers, and what holds its loop; no engine is no fault."""
     try:
         async with await ControlClient.connect(config.control_socket, 2.0) as client:
             answer = await client.call("ping")
+            found = [Finding("engine", Verdict.OK, f"process {answer['pid']} is {answer['state']}")]
+            with contextlib.suppress(ControlRefused):  # it may be on its way out
+                found.append(loop_finding(await client.call("status")))
     except EngineAbsent:
-        return Finding("engine", Verdict.OK, "not running")
+        return [Finding("engine", Verdict.OK, "not running")]
     except ControlTimeout as error:
-        return Finding("engine", Verdict.FAIL, "it holds its socket and does not answer", str(error))
+        return [Finding("engine", Verdict.FAIL, "it holds its socket and does not answer", str(error))]
     except ExecactorError as error:
-        return Finding("engine", Verdict.FAIL, str(error), "ask as the user that runs the engine")
-    return Finding("engine", Verdict.OK, f"process {answer['pid']} is {answer['state']}")
+        return [Finding("engine", Verdict.FAIL, str(error), "ask as the user that runs the engine")]
+    return found
+
+
+def loop_finding(status: Mapping[str, Any]) -> Finding:
+    """Whether something holds the trading thread, from what `status` tells."""
+    lag_ms = status["loop_lag_us"]["p99"] / 1_000
+    slow = status["slow_handlers"]
+    busy = [each["name"] for each in status["busy_threads"] if each["share"] > BUSY_THREAD_WARN]
+    detail = f"late p99 {lag_ms:.1f} ms, {slow} slow handlers"
+    if busy:
+        return Finding("loop", Verdict.WARN, f"{detail}; busy beside it: {', '.join(busy)}", "move that work elsewhere")
+    if slow or lag_ms > LOOP_LAG_WARN_MS:
+        return Finding("loop", Verdict.WARN, detail, "the log names what held it, with its stack; is the machine busy?")
+    return Finding("loop", Verdict.OK, detail)
 
 
 async def clock(config: Config) -> Finding:

@@ -46,7 +46,8 @@ async def _examine(file: Path | None) -> list[Finding]:
     findings.append(finding)
     if config is not None:
         findings += [*checks.keys(config), *checks.permissions(config), *checks.disk(config)]
-        findings += await asyncio.gather(checks.clock(config), checks.engine(config))
+        clock, engine = await asyncio.gather(checks.clock(config), checks.engine(config))
+        findings += [clock, *engine]
     return findings
 
 

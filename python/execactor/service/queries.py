@@ -93,6 +93,13 @@ def _cell(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
+def _loop_text(status: Row) -> str:
+    lag = status["loop_lag_us"]
+    busy = ", ".join(f"{each['name']} {each['share']:.0%}" for each in status["busy_threads"])
+    late = f"late p50 {lag['p50'] / 1_000:.1f} ms, p99 {lag['p99'] / 1_000:.1f} ms"
+    return f"{late}, {status['slow_handlers']} slow handlers" + (f"; busy beside it: {busy}" if busy else "")
+
+
 def _status_text(status: Row) -> str:
     equity = status["equity"]
     state = str(status["state"])
@@ -109,6 +116,7 @@ def _status_text(status: Row) -> str:
         ),
         ("trades", str(status["trades"])),
         ("journal", f"{status['journal_seq']} records"),
+        ("loop", _loop_text(status)),
         ("books", ", ".join(f"{book['symbol']} {book['state']}" for book in status["books"])),
     ]
     lines += [("alerts", f"{count} {code}") for code, count in status["alerts"].items()]

@@ -15,20 +15,17 @@ from execactor.config import Config, Credentials
 from execactor.control import ControlServer
 from execactor.domain.errors import ConfigurationError, ExecactorError
 from execactor.engine import Engine
-from execactor.runtime import freeze_garbage, set_switch_interval
+from execactor.runtime import set_switch_interval
 from execactor.service import checks
 from execactor.service.exit_codes import Exit
 from execactor.service.logging import LogSettings, LogWriter, configure
 from execactor.service.options import coloured, config_option, exit_with_parent_option, json_option
 from execactor.service.parent import stop_with_parent
-from execactor.tactics.trade import Phase
 
 logger = logging.getLogger(__name__)
 
 STOP_S = 10.0
 WARM_UP_S = 2.0
-IDLE_LOOK_S = 60.0
-LONGEST_UNCOLLECTED_S = 600.0
 DEFAULT_CONFIG = Path("execactor.toml")
 
 
@@ -131,22 +128,7 @@ def on_signals() -> asyncio.Event:
 
 
 async def _keep_tidy(engine: Engine) -> None:
-    """After warm-up no automatic garbage collection: it runs by hand while no trade is open, or after ten minutes."""
+    """After warm-up no automatic garbage collection."""
     await engine.ready()
     await asyncio.sleep(WARM_UP_S)
-    collect = freeze_garbage()
-    uncollected_s = 0.0
-    while True:
-        await asyncio.sleep(IDLE_LOOK_S)
-        uncollected_s += IDLE_LOOK_S
-        if uncollected_s >= LONGEST_UNCOLLECTED_S or await _idle(engine):
-            collect()
-            uncollected_s = 0.0
-
-
-async def _idle(engine: Engine) -> bool:
-    try:
-        return all(view.phase is Phase.NO_POSITION for view in await engine.positions())
-    except Exception:
-        logger.exception("the positions could not be asked for")
-        return False
+    engine.collect_when_idle()
