@@ -144,7 +144,8 @@ def run(
     kill_at: the number of the crash point where it is killed, too.
     """
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as disk, Simulation(seed) as simulation:
-        stage = Stage(simulation, Path(disk), SimulatorConfig(seed=seed, volatility_bps=0.5, faults=faults))
+        market = SimulatorConfig(seed=seed, volatility_bps=0.5, faults=faults, step_ms=100)
+        stage = Stage(simulation, Path(disk), market)
         draw = simulation.streams.of("kills").random
         steps = plan()
         if outages:
@@ -163,7 +164,7 @@ def run(
                 simulation.pass_time(int(draw() * 2 * SECOND))
         events = simulation.log.counts.total() + sum(stage.venue.log.counts.values())
         stage.fold_log()
-        report = check(list(stage.venue.log.kept))
+        report = check(list(stage.venue.log.kept), journal=stage.journal)
         return Outcome(seed, events, trades, stage.life, stage.crash.reached, report, simulation.log.digest)
 
 

@@ -38,6 +38,11 @@ class Stage:
         self._directory = directory
         self._kept: Path | None = None
 
+    @property
+    def journal(self) -> Path:
+        """The journal of the present life, or of the last."""
+        return self._disk() / "journal.db"
+
     def engine(self, **settings: Any) -> Engine:
         """A new engine for the program that runs now. settings: changes of the configuration, tables merged."""
         self._keep_disk()
