@@ -1,27 +1,51 @@
-"""The engine's journal on a disk that can be looked at in the instant in which the engine dies."""
+"""The engine's journal on a disk that fills up on demand, and that survives the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
 
+from execactor.domain.errors import RetryLater
 from execactor.runtime import SimulatedLoop
 from execactor.simulation.crash import CrashPoints
 from execactor.store.journal import Draft, Journal
+
+Place = tuple[int, int]
+"""The newest line of the venue's log when a record was written, and the venue's time then."""
+
+
+class Disk:
+    """What is known of the machine's disk. full: it takes no record. places: of each record, by sequence number."""
+
+    def __init__(self, here: Callable[[], Place]) -> None:
+        self.full = False
+        self.places: dict[int, Place] = {}
+        self.here = here
 
 
 class SimulatedJournal(Journal):
     """The real journal, with a crash point before and after each write, and checkpoints on the one thread there is."""
 
-    def __init__(self, path: Path, crash: CrashPoints, program: SimulatedLoop, *, account: str, now_ms: int) -> None:
+    def __init__(
+        self, path: Path, disk: Disk, crash: CrashPoints, program: SimulatedLoop, *, account: str, now_ms: int
+    ) -> None:
         super().__init__(path, account=account, now_ms=now_ms, checkpoints=CheckpointsAtOnce(path))
+        self._disk = disk
         self._crash = crash
         self._program = program
 
     def append_all(self, drafts: Sequence[Draft]) -> None:
         """See Journal."""
+        if self._program.abandoned:
+            return
+        if self._disk.full:
+            raise RetryLater(f"the journal {self.path} cannot be written: the simulated disk is full")
         self._crash.reach("journal.before", self._program)
+        before = self.seq
         super().append_all(drafts)
+        if not self._program.abandoned:
+            place = self._disk.here()
+            self._disk.places.update(dict.fromkeys(range(before + 1, self.seq + 1), place))
         self._crash.reach("journal.after", self._program)
 
 

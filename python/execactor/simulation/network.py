@@ -81,6 +81,11 @@ class Network:
         for connection in list(self._connections):
             connection.silent(until_ns)
 
+    def mend(self) -> None:
+        """Let everything through again."""
+        for way in (self.up, self.down):
+            way.cut_until_ns = min(way.cut_until_ns, self._timeline.now_ns)
+
     def reset(self) -> None:
         """Break every connection."""
         self._log.record("reset", self._timeline.now_ns, "")

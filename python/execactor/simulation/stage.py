@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from execactor.config import Credentials
 from execactor.engine import Engine
 from execactor.runtime import Simulation
 from execactor.simulation.crash import CrashPoints
-from execactor.simulation.journal import SimulatedJournal
+from execactor.simulation.journal import Disk, Place, SimulatedJournal
 from execactor.simulation.network import Network
 from execactor.simulation.transport import SimulatedTransport
 from execactor.simulation.venue_clock import VenueTime
@@ -29,11 +30,12 @@ class Stage:
     point.
     """
 
-    def __init__(self, simulation: Simulation, directory: Path, market: SimulatorConfig) -> None:
+    def __init__(self, simulation: Simulation, directory: Path, market: SimulatorConfig, *, skew_ns: int = 0) -> None:
         self.simulation = simulation
         self.network = Network(simulation)
         self.crash = CrashPoints(simulation)
-        self.venue = Venue(market, VenueTime(simulation))
+        self.venue = Venue(market, VenueTime(simulation, skew_ns))
+        self.disk = Disk(self._here)
         self.life = 0
         self._directory = directory
         self._kept: Path | None = None
@@ -67,17 +69,28 @@ class Stage:
         """Write a line of the harness into the venue's log: what the checker is to know of the engine."""
         self.venue.log.record("note", {"text": text, **fields})
 
+    def steer(self, symbol: str, bps: int, seconds: float) -> None:
+        """Let the market drift by so many basis points."""
+        self.venue.steer(symbol, self.venue.markets[symbol].mark * (1 + Decimal(bps) / 10_000), seconds)
+
+    def rows(self, engine: Engine) -> list[tuple[Any, ...]]:
+        """The running engine's journal, each record with its exact place in the venue's log, for the checker."""
+        return [(*row, *self.disk.places[row[0]]) for row in engine.journal.raw_rows()]
+
     def fold_log(self) -> None:
         """Fold the venue's log into the simulation's hash, so that two runs that agree in it agree in all."""
         for line in self.venue.log.kept:
             self.simulation.log.record("venue", line["t"], line["kind"], line)
+
+    def _here(self) -> Place:
+        return self.venue.log.lines, self.venue.clock.now_ns()
 
     def _killed(self) -> None:
         self._keep_disk()
         self.note("engine killed")
 
     def _open_journal(self, path: Path, *, account: str, now_ms: int) -> SimulatedJournal:
-        return SimulatedJournal(path, self.crash, self.simulation.loop, account=account, now_ms=now_ms)
+        return SimulatedJournal(path, self.disk, self.crash, self.simulation.loop, account=account, now_ms=now_ms)
 
     def _disk(self) -> Path:
         return self._directory / f"life-{self.life}"

@@ -128,6 +128,12 @@ class Faults:
             raise ValueError(f"count must be at least 1, got {count}")
         self._ordered.append(_Order(name, count, options))
 
+    def cease(self) -> None:
+        """Let none strike any more, ordered or drawn."""
+        self._habits = {}
+        self._ordered.clear()
+        self.listing_lag_ms = 0
+
     def draw(self, name: str, *, kind: str = "", client_id: str = "", symbol: str = "") -> Mapping[str, Any] | None:
         """The fault's options when it strikes now, else None."""
         habit = self._habits.get(name)

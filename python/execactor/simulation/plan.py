@@ -1,0 +1,143 @@
+"""What happens in one run: the trades that are asked for, the market's way, and everything that goes wrong.
+
+A plan is plain data: it is drawn from a seed, shrunk when it fails, and kept as a regression file.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from execactor.simulator.config import FaultProfile
+
+
+Direction: TypeAlias = Literal["long", "short"]
+
+
+class Decide(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Hand the engine a decision. The distances are basis points of the mark price at that moment, in the direction of
+    a gain: entry_bps 6 crosses the market, -14 rests below it.
+    """
+
+    at_ms: int
+    key: str
+    symbol: str
+    action: Direction
+    entry_bps: int
+    stop_bps: int
+    tp1_bps: int
+    tp2_bps: int
+    notional: int
+
+
+class GoFlat(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Hand the engine the decision to be flat."""
+
+    at_ms: int
+    key: str
+    symbol: str
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A person presses the kill switch, and resumes so much later."""
+
+    at_ms: int
+    resume_ms: int
+
+
+class Steer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The market drifts by so many basis points."""
+
+    at_ms: int
+    symbol: str
+    bps: int
+    over_ms: int
+
+
+class VenueFault(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A fault of the simulated venue (simulator/faults.py) strikes the next `count` times that it can."""
+
+    at_ms: int
+    name: str
+    count: int = 1
+    options: dict[str, Any] = {}
+
+
+class Partition(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Nothing gets through for a while, in one direction or both."""
+
+    at_ms: int
+    lasts_ms: int
+    up: bool = True
+    down: bool = True
+
+
+class Reset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Every connection breaks; with lasts_ms the venue is away for so long, as in a restart of its servers."""
+
+    at_ms: int
+    lasts_ms: int = 0
+
+
+class ClockJump(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The wall clock of the engine's machine jumps."""
+
+    at_ms: int
+    by_ms: int
+
+
+class DiskFull(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The engine's disk takes no record for a while."""
+
+    at_ms: int
+    lasts_ms: int
+
+
+class ActorsFail(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """For a while a share of all message handlings fails, before or after the handler did its work."""
+
+    at_ms: int
+    lasts_ms: int
+    per_mille: int
+
+
+class StopVanishes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The venue drops a stop of ours without a word."""
+
+    at_ms: int
+    symbol: str
+
+
+class Crash(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """`kill -9` at the so-manyeth crash point (simulation/crash.py) of a life; the next begins after a while."""
+
+    point: int
+    down_ms: int
+
+
+Act: TypeAlias = Decide | GoFlat | Halt
+Incident: TypeAlias = Steer | VenueFault | Partition | Reset | ClockJump | DiskFull | ActorsFail | StopVanishes
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. Times count from its beginning; after `end_ms` nothing goes wrong any more.
+
+    acts: of those who use the engine, in order of time. incidents: of the world. crashes: of one life after another.
+    habits: how often the venue errs by itself until then. skew_ms: how far its clock is ahead.
+    """
+
+    seed: int
+    symbols: tuple[str, ...]
+    acts: tuple[Act, ...]
+    incidents: tuple[Incident, ...]
+    crashes: tuple[Crash, ...]
+    end_ms: int
+    habits: FaultProfile = "none"
+    skew_ms: int = 0
+    drawn_quirks: bool = False
+    volatility_bps: float = 0.5
+    step_ms: int = 100
+
+    @property
+    def troubles(self) -> int:
+        """How many things go wrong on purpose, the venue's own habits aside."""
+        return len(self.crashes) + sum(not isinstance(each, Steer) for each in self.incidents)

@@ -1,0 +1,262 @@
+"""One run of a plan: the engine's lives on a stage, from the first decision to rest, and the judgement."""
+
+import asyncio
+import json
+import tempfile
+import traceback
+from collections import deque
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from execactor.domain.account import EngineState
+from execactor.domain.errors import ExecactorError, RetryLater
+from execactor.engine import Engine
+from execactor.runtime import Abandoned, Simulation
+from execactor.simulation.plan import Act, Decide, GoFlat, Halt, Plan
+from execactor.simulation.stage import Stage
+from execactor.simulation.world import MS, World
+from execactor.simulator import SimulatorConfig
+from execactor.simulator.checker import Report, check
+from execactor.simulator.config import Quirks
+from execactor.store.digest import replayed_digest, state_digest
+from execactor.store.recovery import replay
+
+SECOND = 1_000_000_000
+READY_S = 120.0
+REST_S = 60.0
+MOST_LIVES = 30
+_NEEDS_A_PERSON = frozenset({EngineState.SAFE_MODE, EngineState.HALTED})
+_FLAT = {"action": "flat", "entry_zone": ["0", "0"], "sl": "0", "position_size_usdt": "0", "leverage": "1"}
+_ENDED = "the simulation's end: a person resumes"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one plan.
+
+    problems: sentences, empty when all held; broken: ids of the checks that they break. events: messages and timers
+    of the engine and lines of the venue's log. faults: that struck. trades: closed ones. transitions: steps of orders
+    that the journal shows. digest: over all that happened.
+    """
+
+    seed: int
+    problems: tuple[str, ...]
+    broken: tuple[str, ...]
+    events: int
+    faults: int
+    trades: int
+    lives: int
+    transitions: tuple[str, ...]
+    legal: tuple[str, ...]
+    digest: str
+
+
+def run(plan: Plan, *, disk: Path | None = None, kept: int = 0, tell: "list[dict[str, Any]] | None" = None) -> Verdict:
+    """Run a plan in a directory of its own under `disk`.
+
+    tell: is given the venue's log. kept: how many of the latest events the simulation keeps.
+    """
+    with tempfile.TemporaryDirectory(dir=disk) as directory, Simulation(plan.seed, kept=kept) as simulation:
+        trial = _Trial(plan, simulation, Path(directory))
+        verdict = trial.run()
+        if tell is not None:
+            tell.extend(trial.stage.venue.log.kept)
+        return verdict
+
+
+class _Trial:
+    def __init__(self, plan: Plan, simulation: Simulation, directory: Path) -> None:
+        self.plan = plan
+        self.simulation = simulation
+        market = SimulatorConfig(
+            seed=plan.seed,
+            volatility_bps=plan.volatility_bps,
+            step_ms=plan.step_ms,
+            faults=plan.habits,
+            quirks=_drawn_quirks(simulation) if plan.drawn_quirks else None,
+        )
+        self.stage = Stage(simulation, directory, market, skew_ns=plan.skew_ms * MS)
+        self.world = World(self.stage)
+        self.problems: list[str] = []
+        self.report: Report | None = None
+        self._acts: deque[Act] = deque(plan.acts)
+        self._bodies: dict[str, bytes] = {}
+        self._crashes = deque(plan.crashes)
+        self._begin_ns = simulation.timeline.now_ns
+        self._resumes_at_ns: int | None = None
+        self._calm = False
+
+    def run(self) -> Verdict:
+        for incident in self.plan.incidents:
+            self.world.arm(incident, self._begin_ns)
+        while self.stage.life < MOST_LIVES:
+            try:
+                self.simulation.run(self._life())
+                break
+            except Abandoned:
+                self.simulation.pass_time((self._crashes.popleft().down_ms if self._crashes else 1) * MS)
+            except RetryLater:
+                self.stage.note("engine killed")  # it ended by itself, and is started again
+                self.simulation.pass_time(SECOND)
+            except BaseException as error:  # noqa: BLE001  whatever it is, it is the finding
+                self.problems.append(_story_of(error))
+                break
+        else:
+            self.problems.append(f"the engine did not live through {MOST_LIVES} starts")
+        return self._verdict()
+
+    def _verdict(self) -> Verdict:
+        report = self.report or check(list(self.stage.venue.log.kept))
+        self.stage.fold_log()
+        events = self.simulation.log.counts.total() + report.coverage.events
+        found = (*report.violations, *report.mismatches, *(f"venue: {text}" for text in report.venue_errors))
+        return Verdict(
+            seed=self.plan.seed,
+            problems=(*self.problems, *found),
+            broken=(*(("run",) if self.problems else ()), *report.broken, *(("end",) if report.mismatches else ())),
+            events=events,
+            faults=self.world.struck + report.counts["faults"] + report.counts["kills"],
+            trades=report.coverage.closed_trades,
+            lives=self.stage.life,
+            transitions=tuple(report.coverage.transitions),
+            legal=report.coverage.legal,
+            digest=self.simulation.log.digest,
+        )
+
+    # One life
+
+    async def _life(self) -> None:
+        engine = self.stage.engine(symbols=list(self.plan.symbols))
+        if self._crashes and not self._calm:
+            self.stage.crash.kill_at(self.stage.crash.reached + self._crashes[0].point)
+        async with engine:
+            await engine.ready(READY_S)
+            self.stage.note("engine ready")
+            limits = engine.config.limits()
+            self.stage.note(
+                "engine limits",
+                max_order_notional=str(limits.max_order_notional),
+                max_symbol_exposure=str(limits.max_symbol_exposure),
+                max_positions=limits.max_positions,
+            )
+            while self._acts:
+                await self._sleep_until(self._acts[0].at_ms)
+                await self._act(engine, self._acts[0])
+                self._acts.popleft()
+            await self._sleep_until(self.plan.end_ms)
+            if self._resumes_at_ns is not None:
+                await _sleep_ns(self._resumes_at_ns - self.simulation.timeline.now_ns)
+            await self._come_to_rest(engine)
+
+    async def _act(self, engine: Engine, act: Act) -> None:
+        match act:
+            case Halt(resume_ms=resume_ms):
+                self.stage.note("engine halted")
+                engine.kill("a person pressed the kill switch")
+                self._resumes_at_ns = self.simulation.timeline.now_ns + resume_ms * MS
+            case Decide() | GoFlat():
+                body = self._bodies.get(act.key) or self._body(act)
+                self._bodies[act.key] = body
+                try:
+                    await engine.submit_decision(body)
+                except ExecactorError as refused:
+                    self.stage.note("decision refused", key=act.key, reason=str(refused))
+
+    def _body(self, act: Decide | GoFlat) -> bytes:
+        mark = self.stage.venue.markets[act.symbol].mark
+        stamp = datetime.fromtimestamp(self.simulation.now_ns() / SECOND, UTC)
+        fields: dict[str, Any] = {"id": act.key, "symbol": act.symbol, "timestamp_iso": stamp.isoformat()}
+        if isinstance(act, GoFlat):
+            return json.dumps(fields | _FLAT).encode()
+        sign = 1 if act.action == "long" else -1
+
+        def away(bps: int) -> Decimal:
+            return mark * (1 + sign * Decimal(bps) / 10_000)
+
+        zone = sorted((away(act.entry_bps) * Decimal("0.9999"), away(act.entry_bps) * Decimal("1.0001")))
+        self.stage.note("decision fed", key=act.key, symbol=act.symbol, side="BUY" if sign > 0 else "SELL")
+        fields |= {
+            "action": act.action,
+            "entry_zone": [str(price) for price in zone],
+            "sl": str(away(act.stop_bps)),
+            "tp1": str(away(act.tp1_bps)),
+            "tp2": str(away(act.tp2_bps)),
+            "position_size_usdt": str(act.notional),
+            "leverage": "3",
+            "confidence": "0.8",
+        }
+        return json.dumps(fields).encode()
+
+    # The end
+
+    async def _come_to_rest(self, engine: Engine) -> None:
+        """Nothing goes wrong any more: every trade is called back, and the books must agree."""
+        if not self._calm:
+            self._calm = True
+            self.world.calm()
+            self.stage.note("faults over")
+        end_ns = self.simulation.timeline.now_ns + int(REST_S * SECOND)
+        called: set[str] = set()
+        resumed_ns = self.simulation.timeline.now_ns + 3 * SECOND
+        while not await self._at_rest(engine):
+            if self.simulation.timeline.now_ns > end_ns:
+                positions = [
+                    (view.symbol, view.phase, str(view.position.quantity)) for view in await engine.positions()
+                ]
+                self.problems.append(f"not at rest {REST_S:.0f} s after the last fault: {engine.state}, {positions}")
+                break
+            if engine.state in _NEEDS_A_PERSON and self.simulation.timeline.now_ns >= resumed_ns:
+                resumed_ns = self.simulation.timeline.now_ns + 5 * SECOND
+                self.stage.note("engine resumed")
+                await engine.resume(_ENDED)
+            for symbol in self.plan.symbols:
+                if symbol not in called and engine.state not in _NEEDS_A_PERSON:
+                    called.add(symbol)
+                    await self._act(engine, GoFlat(at_ms=0, key=f"e{self.stage.life}{symbol[:1]}", symbol=symbol))
+            await asyncio.sleep(0.25)
+        await asyncio.sleep(3)
+        self.stage.note("quiescent")
+        self.report = await self._judged(engine)
+
+    async def _at_rest(self, engine: Engine) -> bool:
+        exchange = self.stage.venue.exchange
+        algos = [algo for algo in exchange.conditional.algos.open() if algo.status != "TRIGGERING"]
+        if exchange.account.held or exchange.orders.open() or algos:
+            return False
+        if engine.state is not EngineState.RUNNING:
+            return False
+        return all(view.phase == "NO_POSITION" for view in await engine.positions())
+
+    async def _judged(self, engine: Engine) -> Report:
+        context = engine._running().context
+        orders, views = await engine.orders(), await engine.positions()
+        report = {
+            "positions": {view.symbol: str(view.position.quantity) for view in views},
+            "trade_ids": [fill.execution.trade_id for fill in engine.fills()],
+            "open_orders": [order.client_id for order in orders if order.live],
+            "trades": [{"symbol": trade.symbol, "pnl": str(trade.pnl)} for trade in engine.trades()],
+            "live_digest": state_digest(orders, [view.position for view in views], context.epoch),
+            "replayed_digest": replayed_digest(replay(context.rows())),
+        }
+        return check(list(self.stage.venue.log.kept), journal=self.stage.rows(engine), engine_report=report)
+
+    async def _sleep_until(self, at_ms: int) -> None:
+        await _sleep_ns(self._begin_ns + at_ms * MS - self.simulation.timeline.now_ns)
+
+
+def _drawn_quirks(simulation: Simulation) -> Quirks:
+    """The venue's unverified habits, each one way or the other."""
+    draw = simulation.streams.of("quirks").random
+    return Quirks(**{name: draw() < 0.5 for name in Quirks.__struct_fields__})
+
+
+async def _sleep_ns(ns: int) -> None:
+    if ns > 0:
+        await asyncio.sleep(ns / SECOND)
+
+
+def _story_of(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)).strip()
