@@ -9,7 +9,6 @@ import msgspec
 
 from execactor.simulator.config import FaultProfile
 
-
 Direction: TypeAlias = Literal["long", "short"]
 
 
