@@ -13,6 +13,7 @@ from execactor.domain.ids import parse
 from execactor.domain.messages import (
     Alert,
     AlertLevel,
+    DoubtChanged,
     EngineStateChanged,
     EnterSafeMode,
     FlatConfirmed,
@@ -127,6 +128,8 @@ class AccountActor(LoopActor):
                 self._on_stream(message)
             case MarketChanged():
                 self._on_market(message)
+            case DoubtChanged(symbol=symbol, lasts=lasts):
+                self._change(engine_state.doubted(self.mode, symbol, lasts=lasts))
             case EnterSafeMode(reason=reason):
                 self._take_less_risk(EngineState.SAFE_MODE, reason)
             case PauseEntries(reason=reason):
@@ -242,6 +245,8 @@ class AccountActor(LoopActor):
             return "the private stream is down"
         if mode.goal is EngineState.RUNNING and not mode.market_up:
             return "market data is down"
+        if mode.goal is EngineState.RUNNING and mode.doubts:
+            return f"what became of an order of {', '.join(sorted(mode.doubts))} is unknown"
         return mode.reason
 
     def _resume_kill(self) -> None:

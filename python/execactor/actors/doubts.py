@@ -6,6 +6,7 @@ import msgspec
 
 from execactor.actors.context import Context
 from execactor.actors.venue_gateway import EvidenceGathered, GatherEvidence, Query, QueryOutcome
+from execactor.domain.messages import Alert, AlertLevel, DoubtChanged
 from execactor.domain.order import Order
 from execactor.domain.reports import NotFound, Unknown
 from execactor.reconcile import resolution
@@ -45,6 +46,7 @@ class Doubts:
         self._open[order.client_id] = Doubt(
             client_id=order.client_id,
             sent_wall_ns=sent_wall_ns,
+            begun_ns=self._context.clock.monotonic_ns(),
             confirmed=order.working,
             verified=order.verified,
         )
@@ -52,8 +54,16 @@ class Doubts:
 
     def end(self, client_id: str) -> None:
         """The order is certain again; harmless when it was not in doubt."""
-        if self._open.pop(client_id, None) is not None:
-            self._timers().cancel(("ask", client_id))
+        doubt = self._open.pop(client_id, None)
+        if doubt is None:
+            return
+        self._timers().cancel(("ask", client_id))
+        if doubt.told and not any(other.told for other in self._open.values()):
+            self._context.account.tell(DoubtChanged(symbol=self._symbol, lasts=False))
+
+    def begin_anew(self) -> None:
+        """The actor failed and starts again: whatever is still in doubt is found anew."""
+        self._context.account.tell(DoubtChanged(symbol=self._symbol, lasts=False))
 
     def ask(self, order: Order) -> None:
         """Query it now."""
@@ -65,17 +75,21 @@ class Doubts:
         doubt = self._open.get(message.client_id)
         if doubt is None:
             return
+        now_ns = self._context.clock.monotonic_ns()
         match message.result:
             case NotFound():
                 doubt, following = resolution.after_not_found(
                     doubt,
-                    now_wall_ns=self._context.clock.now_ns(),
+                    now_ns=now_ns,
                     receive_window_ms=self._context.venue.capabilities.receive_window_ms,
                 )
             case Unknown():
                 doubt, following = resolution.after_no_answer(doubt)
             case _:
                 return
+        if resolution.grown(doubt, now_ns) and not doubt.told:
+            doubt = msgspec.structs.replace(doubt, told=True)
+            self._tell_grown(message.client_id)
         self._open[message.client_id] = doubt
         self._follow(doubt, following)
 
@@ -96,6 +110,13 @@ class Doubts:
         """Ask for the trades that belong to an order of which the venue says that more was filled than we booked."""
         since_ms = max(sent_wall_ns // 1_000_000 - LOOK_BACK_MS, self._context.journal.created_ms)
         self._context.gateway.tell(GatherEvidence(client_id=client_id, symbol=self._symbol, since_ms=since_ms))
+
+    def _tell_grown(self, client_id: str) -> None:
+        text = f"{client_id}: nobody knows for {resolution.GROWN_NS // resolution.SECOND} s what became of it"
+        self._context.alert.tell(
+            Alert(level=AlertLevel.CRITICAL, code="ORDER_IN_DOUBT", text=text, symbol=self._symbol)
+        )
+        self._context.account.tell(DoubtChanged(symbol=self._symbol, lasts=True))
 
     def _follow(self, doubt: Doubt, following: resolution.Next) -> None:
         if isinstance(following, AskAgain):

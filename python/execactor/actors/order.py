@@ -57,6 +57,7 @@ class OrderActor(OrderKeeper):
     def on_restart(self, cause: BaseException) -> None:
         """Start again from the journal, tell what it says, and compare with the venue."""
         self._restore(after_restart=True)
+        self.doubts.begin_anew()
         for order in self.table.orders.values():
             if order.live:
                 self._tell(order)

@@ -341,6 +341,15 @@ class MarketChanged(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class DoubtChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """OrderActor -> AccountActor: an order's fate has been unknown for long, or none of the symbol is any more."""
+
+    lane: ClassVar[int] = SYSTEM
+
+    symbol: str
+    lasts: bool
+
+
 class ReconcileEnded(msgspec.Struct, frozen=True, kw_only=True):
     """ReconcilerActor -> AccountActor: everything is compared. started_ns: when the comparison began, monotonic."""
 
@@ -433,6 +442,7 @@ __all__ = [
     "AlertLevel",
     "CancelOrder",
     "DecisionReceived",
+    "DoubtChanged",
     "EngineStateChanged",
     "EnterSafeMode",
     "EntryAbandoned",

@@ -11,21 +11,30 @@ SECOND = 1_000 * MS
 NOT_FOUND_NEEDED = 3
 MARGIN_NS = SECOND
 LONGEST_LAG_NS = 60 * SECOND
+GROWN_NS = 5 * SECOND
+LONGEST_PAUSE_NS = 200 * MS
+"""Between questions while the doubt is young: so much and a round trip after the venue can tell, the truth is known."""
+
+LONGEST_PAUSE_OLD_NS = 500 * MS
 
 
 class Doubt(msgspec.Struct, frozen=True, kw_only=True):
     """An order that we are not sure of.
 
-    sent_wall_ns: when the request was journaled. confirmed: the venue acknowledged it once. verified: it was shown
-    once, so that its absence now means something.
+    sent_wall_ns: when the request was journaled, to look for its trades. begun_ns: monotonic time at which the doubt
+    began; the request had left by then, so that its receive window is measured from here and no step of the wall clock
+    can shorten it. confirmed: the venue acknowledged it once. verified: it was shown once, so that its absence now
+    means something at once. told: a person knows.
     """
 
     client_id: str
     sent_wall_ns: int
+    begun_ns: int
     confirmed: bool = False
     verified: bool = False
     not_found: int = 0
     unanswered: int = 0
+    told: bool = False
 
 
 class AskAgain(msgspec.Struct, frozen=True):
@@ -41,15 +50,21 @@ class Prove(msgspec.Struct, frozen=True):
 Next = AskAgain | Prove
 
 
-def after_not_found(doubt: Doubt, *, now_wall_ns: int, receive_window_ms: int) -> tuple[Doubt, Next]:
+def after_not_found(doubt: Doubt, *, now_ns: int, receive_window_ms: int) -> tuple[Doubt, Next]:
     """The venue said "no such order"."""
     doubt = msgspec.structs.replace(doubt, not_found=doubt.not_found + 1)
     # Listings lag by up to 40 s behind an acknowledgement (freqtrade issue 12681): absence proves nothing before.
-    lag_ns = LONGEST_LAG_NS if doubt.confirmed and not doubt.verified else 0
-    safe_ns = doubt.sent_wall_ns + max(receive_window_ms * MS + MARGIN_NS, lag_ns)
-    if doubt.not_found >= NOT_FOUND_NEEDED and now_wall_ns >= safe_ns:
+    lag_ns = LONGEST_LAG_NS if doubt.confirmed else receive_window_ms * MS + MARGIN_NS
+    age_ns = now_ns - doubt.begun_ns
+    if doubt.not_found >= NOT_FOUND_NEEDED and (doubt.verified or age_ns >= lag_ns):
         return doubt, Prove()
-    return doubt, AskAgain(min(50 * MS << min(doubt.not_found - 1, 4), 500 * MS))
+    longest_ns = LONGEST_PAUSE_NS if age_ns < GROWN_NS else LONGEST_PAUSE_OLD_NS
+    return doubt, AskAgain(min(50 * MS << min(doubt.not_found - 1, 4), longest_ns))
+
+
+def grown(doubt: Doubt, now_ns: int) -> bool:
+    """Whether it has lasted so long that a person should know, and no other entry should be made meanwhile."""
+    return now_ns - doubt.begun_ns >= GROWN_NS
 
 
 def after_no_answer(doubt: Doubt) -> tuple[Doubt, Next]:

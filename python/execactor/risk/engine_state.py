@@ -18,7 +18,8 @@ class EngineMode(msgspec.Struct, frozen=True, kw_only=True):
     goal: RUNNING, or what stopped trading until a person resumes; reason: why. begun: the venue is connected.
     known_once: a comparison with the venue ended since the start, so that protection may act. known: one ended since
     the private stream was last interrupted. stream_up: private events flow. interrupted_ns: monotonic, last time.
-    market_up: market data flows; while it does not, new entries wait and what rests may stay.
+    market_up: market data flows; doubts: symbols with an order of which nobody has known for long what became. While it
+    does not, or there are any, new entries wait and what rests may stay.
     """
 
     goal: EngineState = EngineState.RUNNING
@@ -28,6 +29,7 @@ class EngineMode(msgspec.Struct, frozen=True, kw_only=True):
     known: bool = False
     stream_up: bool = True
     market_up: bool = True
+    doubts: frozenset[str] = frozenset()
     interrupted_ns: int = 0
 
     @property
@@ -41,7 +43,8 @@ class EngineMode(msgspec.Struct, frozen=True, kw_only=True):
             return self.goal
         if not self.stream_up:
             return EngineState.PAUSED
-        return EngineState.RUNNING if self.known and self.market_up else EngineState.RECONCILING
+        ready = self.known and self.market_up and not self.doubts
+        return EngineState.RUNNING if ready else EngineState.RECONCILING
 
 
 def begun(mode: EngineMode) -> EngineMode:
@@ -57,6 +60,12 @@ def interrupted(mode: EngineMode, *, stream_up: bool, now_ns: int) -> EngineMode
 def market(mode: EngineMode, *, up: bool) -> EngineMode:
     """Market data is lost, or flows again."""
     return msgspec.structs.replace(mode, market_up=up)
+
+
+def doubted(mode: EngineMode, symbol: str, *, lasts: bool) -> EngineMode:
+    """The fate of an order of the symbol has been unknown for long, or is known again."""
+    doubts = mode.doubts | {symbol} if lasts else mode.doubts - {symbol}
+    return msgspec.structs.replace(mode, doubts=doubts)
 
 
 def compared(mode: EngineMode, *, started_ns: int) -> EngineMode:

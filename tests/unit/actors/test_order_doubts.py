@@ -14,6 +14,7 @@ from execactor.actors.venue_gateway import VenueGateway
 from execactor.domain.account import EngineState
 from execactor.domain.messages import (
     CancelOrder,
+    DoubtChanged,
     EnterSafeMode,
     OrdersReconciled,
     OrderUpdate,
@@ -376,3 +377,49 @@ async def test_an_entry_that_lives_although_it_had_ended_for_us_is_cancelled(sta
     await stage.tell(desk.ref, SnapshotArrived(snapshot=listing))
     assert [order.client_id for order in stage.open("cancel")] == [ENTRY]
     assert stage.told("account", EnterSafeMode)
+
+
+async def test_a_doubt_that_nobody_can_end_is_told_and_other_entries_wait(stage: Stage, desk: Desk) -> None:
+    await desk.doubtful_entry()
+    for _ in range(100):
+        if stage.open("query"):
+            await stage.answer("query", Unknown(reason="503"))
+        await stage.after(SECOND // 2)
+    assert (await desk.order()).state is OrderState.UNKNOWN, "however long it takes"
+    [alert] = stage.alerts("ORDER_IN_DOUBT")
+    assert ENTRY in alert.text
+    assert [(told.symbol, told.lasts) for told in stage.told("account", DoubtChanged)] == [(SYMBOL, True)]
+    while not stage.open("query"):
+        await stage.after(SECOND // 2)
+    await stage.answer("query", shown())
+    assert (await desk.order()).state is OrderState.ACKNOWLEDGED
+    assert [told.lasts for told in stage.told("account", DoubtChanged)] == [True, False]
+
+
+@pytest.mark.parametrize("venue_knows_after_ms", [0, 60, 360, 1_000, 2_400])
+async def test_the_truth_is_known_at_most_200_ms_after_the_venue_can_tell(
+    stage: Stage, desk: Desk, venue_knows_after_ms: int
+) -> None:
+    await desk.doubtful_entry()
+    waited_ms = 0
+    while (await desk.order()).state is OrderState.UNKNOWN:
+        if stage.open("query"):
+            await stage.answer("query", shown() if waited_ms >= venue_knows_after_ms else NotFound())
+            continue
+        await stage.after(10 * MS)
+        waited_ms += 10
+    assert waited_ms <= venue_knows_after_ms + 200
+
+
+async def test_a_step_of_the_wall_clock_does_not_shorten_the_receive_window(stage: Stage, desk: Desk) -> None:
+    await desk.doubtful_entry()
+    stage.clock._start_ns += 3_600 * SECOND  # somebody sets the clock
+    asked = 0
+    while not stage.open("snapshot"):
+        if stage.open("query"):
+            asked += 1
+            await desk.not_found()
+        else:
+            await stage.after(50 * MS)
+    assert stage.clock.monotonic_ns() - SECOND >= 3 * SECOND
+    assert asked > 3

@@ -10,6 +10,7 @@ from execactor.reconcile.resolution import (
     after_no_answer,
     after_not_found,
     evidence_agrees,
+    grown,
 )
 
 MS = 1_000_000
@@ -19,14 +20,14 @@ WINDOW_MS = 2_000
 
 
 def doubt(**changes: bool) -> Doubt:
-    return Doubt(client_id="capi_entry_d1", sent_wall_ns=SENT_NS, **changes)
+    return Doubt(client_id="capi_entry_d1", sent_wall_ns=SENT_NS, begun_ns=SENT_NS, **changes)
 
 
 def not_found(given: Doubt, *after_s: float) -> list[Next]:
     """What follows each "no such order", by seconds after the request."""
     following = []
     for seconds in after_s:
-        given, step = after_not_found(given, now_wall_ns=SENT_NS + round(seconds * SECOND), receive_window_ms=WINDOW_MS)
+        given, step = after_not_found(given, now_ns=SENT_NS + round(seconds * SECOND), receive_window_ms=WINDOW_MS)
         following.append(step)
     return following
 
@@ -52,7 +53,7 @@ def test_an_order_in_doubt_is_proven_absent_by_three_answers_after_the_window(
 def test_a_longer_receive_window_is_waited_for() -> None:
     given, step = doubt(), None
     for _ in range(3):
-        given, step = after_not_found(given, now_wall_ns=SENT_NS + 5 * SECOND, receive_window_ms=5_000)
+        given, step = after_not_found(given, now_ns=SENT_NS + 5 * SECOND, receive_window_ms=5_000)
     assert isinstance(step, AskAgain)
 
 
@@ -70,9 +71,20 @@ def test_an_acknowledged_order_that_is_not_found(given: Doubt, after_s: list[flo
     assert isinstance(not_found(given, *after_s)[-1], Prove) is proves
 
 
-def test_questions_come_slower_and_slower() -> None:
+def test_the_truth_is_known_200_ms_after_the_venue_can_tell_while_the_doubt_is_young() -> None:
     pauses = [step.delay_ns // MS for step in not_found(doubt(), *[0.1] * 7) if isinstance(step, AskAgain)]
+    assert pauses == [50, 100, 200, 200, 200, 200, 200]
+
+
+def test_an_old_doubt_is_asked_about_less_often() -> None:
+    given = doubt(confirmed=True)
+    pauses = [step.delay_ns // MS for step in not_found(given, *[6] * 7) if isinstance(step, AskAgain)]
     assert pauses == [50, 100, 200, 400, 500, 500, 500]
+
+
+@pytest.mark.parametrize(("after_s", "expected"), [(0, False), (4.999, False), (5, True), (60, True)])
+def test_a_doubt_that_lasts_is_told(after_s: float, expected: bool) -> None:
+    assert grown(doubt(), SENT_NS + round(after_s * SECOND)) is expected
 
 
 def test_a_question_without_an_answer_is_asked_again_for_ever() -> None:

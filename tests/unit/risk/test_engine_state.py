@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from execactor.domain.account import EngineState
-from execactor.risk.engine_state import EngineMode, begun, compared, interrupted, market, resumed, stopped
+from execactor.risk.engine_state import EngineMode, begun, compared, doubted, interrupted, market, resumed, stopped
 
 Change = Callable[[EngineMode], EngineMode]
 
@@ -34,6 +34,10 @@ def resume(now_ns: int) -> Change:
 
 def data(*, up: bool) -> Change:
     return lambda mode: market(mode, up=up)
+
+
+def doubt(symbol: str, *, lasts: bool = True) -> Change:
+    return lambda mode: doubted(mode, symbol, lasts=lasts)
 
 
 NO_DATA, DATA = data(up=False), data(up=True)
@@ -68,6 +72,12 @@ PAUSE, SAFE, HALT = (stop(goal) for goal in (EngineState.PAUSED, EngineState.SAF
         pytest.param([BEGUN, comparison(1), NO_DATA, DATA], "RUNNING", id="and is back"),
         pytest.param([BEGUN, comparison(1), NO_DATA, SAFE], "SAFE_MODE", id="safe mode without market data"),
         pytest.param([BEGUN, comparison(1), NO_DATA, lost(5)], "PAUSED", id="neither market data nor private stream"),
+        pytest.param([BEGUN, comparison(1), doubt("A")], "RECONCILING", id="an order's fate is unknown: entries wait"),
+        pytest.param([BEGUN, comparison(1), doubt("A"), doubt("A", lasts=False)], "RUNNING", id="until it is known"),
+        pytest.param(
+            [BEGUN, comparison(1), doubt("A"), doubt("B"), doubt("A", lasts=False)], "RECONCILING", id="of each symbol"
+        ),
+        pytest.param([BEGUN, comparison(1), doubt("A", lasts=False)], "RUNNING", id="an end without a beginning"),
         pytest.param([BEGUN, comparison(1), PAUSE], "PAUSED", id="paused"),
         pytest.param([BEGUN, comparison(1), SAFE], "SAFE_MODE", id="in safe mode"),
         pytest.param([BEGUN, comparison(1), HALT], "HALTED", id="killed"),
