@@ -1,18 +1,18 @@
 """An asyncio event loop in virtual time: tasks, futures, timers and what asyncio builds on them, but no I/O."""
 
 import asyncio
-import itertools
 import math
 import sys
-import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextvars import Context
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 from execactor.runtime.loop_without_io import LoopWithoutIo, NotSimulated
 from execactor.runtime.simulated_actors import SimulatedActors
 from execactor.runtime.simulated_clock import SimulatedClock
+from execactor.runtime.simulated_tasks import SimulatedTasks
 from execactor.runtime.timeline import Call, NothingLeft
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ LATEST_TIMER_NS = 2_000_000
 """How late a timer of a real loop may be."""
 
 SLOWEST_EXECUTOR_NS = 5_000_000
-_FEWEST_TO_PURGE = 256
 _NEVER_S = 1e10
-_SHOWN = 20
 
 
 class Deadlock(RuntimeError):
@@ -36,17 +34,6 @@ class Deadlock(RuntimeError):
 
 class Abandoned(Exception):
     """The program was ended as `kill -9` ends one, before it came to its own end."""
-
-
-class SimulatedTask(asyncio.Task[T]):
-    """A task whose hash is the same in every run: asyncio keeps tasks in sets and cancels them in a set's order."""
-
-    def __init__(self, number: int, coro: Coroutine[Any, Any, T], *, name: str | None = None, **options: Any) -> None:
-        self.number = number
-        super().__init__(coro, name=name or f"task-{number}", **options)
-
-    def __hash__(self) -> int:
-        return self.number
 
 
 class SimulatedLoop(LoopWithoutIo):
@@ -67,9 +54,8 @@ class SimulatedLoop(LoopWithoutIo):
         self._log = simulation.log
         self._draw = simulation.streams.of("timers").random
         self._draw_delay = simulation.streams.of("executor").random
-        self._numbers = itertools.count(1)
-        self._tasks: list[SimulatedTask[Any]] = []
-        self._purge_at = _FEWEST_TO_PURGE
+        self._tasks = SimulatedTasks()
+        self._thread: int | None = None
         self._generators: weakref.WeakKeyDictionary[AsyncGenerator[Any, Any], None] = weakref.WeakKeyDictionary()
         self._running = self._closed = False
         self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
@@ -91,7 +77,13 @@ class SimulatedLoop(LoopWithoutIo):
             self._timeline.soon(call)
         return cast("asyncio.Handle", call)
 
-    call_soon_threadsafe = call_soon  # there is one thread
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """`call_soon`. Raises NotSimulated on a thread other than the running program's."""
+        if self._running and get_ident() != self._thread:
+            raise NotSimulated("there are no other threads in virtual time: what they do depends on the machine")
+        return self.call_soon(callback, *args, context=context)
 
     def call_later(
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -160,11 +152,12 @@ class SimulatedLoop(LoopWithoutIo):
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._generator_began, finalizer=self._generator_dropped)
         self._running = True
+        self._thread = get_ident()
         asyncio.events._set_running_loop(self)
         try:
             self._timeline.run()
         except NothingLeft:
-            raise Deadlock(self._what_waits()) from None
+            raise Deadlock(f"nothing is left to happen, yet {self._tasks.what_waits()}") from None
         finally:
             self._running = False
             asyncio.events._set_running_loop(None)
@@ -218,20 +211,11 @@ class SimulatedLoop(LoopWithoutIo):
     ) -> "asyncio.Task[Any]":  # name and context, and what later Pythons add
         if not self.abandoned:
             self._check_open()
-        if len(self._tasks) >= self._purge_at:
-            self._tasks = [task for task in self._tasks if not task.done()]
-            self._purge_at = max(_FEWEST_TO_PURGE, 2 * len(self._tasks))
-        task: SimulatedTask[Any] = SimulatedTask(next(self._numbers), coro, loop=self, **options)
-        self._tasks.append(task)
-        return task
-
-    def pending_tasks(self) -> list[asyncio.Task[Any]]:
-        """Tasks that are not done, in the order in which they were made."""
-        return [task for task in self._tasks if not task.done()]
+        return self._tasks.make(self, coro, **options)
 
     async def shutdown_tasks(self) -> None:
         """Cancel every other task, the oldest first, and wait until they have ended."""
-        others = [task for task in self.pending_tasks() if task is not asyncio.current_task()]
+        others = [task for task in self._tasks.pending() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
         for task in others:
@@ -311,12 +295,8 @@ class SimulatedLoop(LoopWithoutIo):
 
     def bury(self) -> None:
         """Release what an abandoned program left. What its finally blocks do now reaches nobody."""
-        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # coroutines that never began
-            for task in self._tasks:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own name, not in typeshed
-                _close(task.get_coro())
-            self._tasks.clear()
-            self._kept.clear()
+        self._tasks.bury()
+        self._kept.clear()
 
     # The rest of asyncio's interface
 
@@ -347,12 +327,6 @@ class SimulatedLoop(LoopWithoutIo):
         elif not self._closed:
             self.create_task(_ended(generator))
 
-    def _what_waits(self) -> str:
-        waiting = self.pending_tasks()
-        names = [f"{task.get_name()} ({_place(task)})" for task in waiting[:_SHOWN]]
-        more = f", and {len(waiting) - _SHOWN} more" if len(waiting) > _SHOWN else ""
-        return f"nothing is left to happen, yet {len(waiting)} tasks wait: {', '.join(names)}{more}"
-
 
 def _settle(outcome: "asyncio.Future[Any]", func: Callable[..., Any], args: tuple[Any, ...]) -> None:
     if outcome.cancelled():
@@ -367,24 +341,3 @@ def _settle(outcome: "asyncio.Future[Any]", func: Callable[..., Any], args: tupl
 
 async def _ended(generator: AsyncGenerator[Any, Any]) -> None:
     await generator.aclose()
-
-
-def _place(task: asyncio.Task[Any]) -> str:
-    frames = task.get_stack(limit=1)
-    return (
-        f"{frames[0].f_code.co_qualname if sys.version_info >= (3, 11) else ''} line {frames[0].f_lineno}"
-        if frames
-        else "?"
-    )
-
-
-def _close(coro: Any) -> None:
-    # A finally block that awaits answers GeneratorExit with RuntimeError and is closed again, where it waits now.
-    for _ in range(1_000):
-        try:
-            coro.close()
-        except RuntimeError:
-            continue
-        except BaseException:  # noqa: BLE001 - a dead program's complaint
-            return
-        return

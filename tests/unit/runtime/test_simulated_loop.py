@@ -350,6 +350,19 @@ def test_input_and_output_are_refused_with_a_clear_word(run: Run, service: Calla
     run(program())
 
 
+def test_another_thread_is_refused(run: Run) -> None:
+    import concurrent.futures
+
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(loop.call_soon_threadsafe, print)
+            with pytest.raises(NotSimulated, match="no other threads in virtual time"):
+                asked.result()
+
+    run(program())
+
+
 def test_one_program_at_a_time(run: Run) -> None:
     async def inner() -> None:
         raise AssertionError("never reached")
