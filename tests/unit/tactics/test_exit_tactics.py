@@ -7,8 +7,8 @@ import pytest
 from rule_makers import dec, instrument
 from trading_desk import SECOND, Desk, asked, cancels, plan, reconciles
 
-from execactor.domain.messages import FlatRequested, SubmitProtective
-from execactor.domain.order import OrderType, RejectCause, TimeInForce
+from execactor.domain.messages import CancelOrder, FlatRequested, SubmitProtective
+from execactor.domain.order import OrderType, RejectCause, Role, TimeInForce
 from execactor.domain.side import Side
 from execactor.tactics.trade import Phase
 
@@ -52,6 +52,29 @@ def test_what_rests_of_the_entry_is_cancelled_too() -> None:
     desk.ack("capi_sl_d1")
     assert cancels(desk.feed(FlatRequested(reason="flat"))) == ["capi_entry_d1"]
     assert desk.intent("capi_exit_d1").quantity == dec("0.02")
+
+
+@pytest.mark.parametrize("trigger", ["a wish to be flat", "the price at an unseen stop", "no stop in time"])
+def test_an_exit_first_cancels_the_rest_of_the_entry(trigger: str) -> None:
+    desk = Desk()
+    desk.enter()
+    desk.fill("capi_entry_d1", "0.02")
+    if trigger == "a wish to be flat":
+        desk.ack("capi_sl_d1")
+        effects = desk.feed(FlatRequested(reason="flat"))
+    elif trigger == "the price at an unseen stop":
+        desk.ack("capi_sl_d1", verified=False)
+        effects = desk.mark(89_700)
+    else:
+        effects = desk.wait(2_500)
+    first_cancel = next(n for n, effect in enumerate(effects) if isinstance(effect, CancelOrder))
+    first_exit = next(
+        n
+        for n, effect in enumerate(effects)
+        if isinstance(effect, SubmitProtective) and effect.intent.role is Role.EXIT
+    )
+    assert effects[first_cancel].client_id == "capi_entry_d1"
+    assert first_cancel < first_exit
 
 
 def test_a_large_position_is_closed_in_chunks_that_the_venue_takes() -> None:
