@@ -113,6 +113,11 @@ class KillStage:
         """No fault that was ordered strikes any more."""
         self.venue.venue.faults._ordered.clear()
 
+    @property
+    def journal(self) -> Path:
+        """The engine's journal, to be read when the engine has stopped."""
+        return self.directory / "run" / "journal.db"
+
     async def note(self, text: str, **fields: Any) -> None:
         """A line of the venue's log."""
         await self._admin("/note", text=text, **fields)

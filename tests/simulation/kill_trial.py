@@ -42,7 +42,8 @@ async def try_case(case: Case, directory: Path) -> Outcome:
         problems += await _feed_again(stage)
         state = (await stage.ask("status"))["state"]
         report = await stage.finish()
-    verdict = check(stage.venue_log.read_text(encoding="utf-8").splitlines(), engine_report=report)
+    lines = stage.venue_log.read_text(encoding="utf-8").splitlines()
+    verdict = check(lines, journal=stage.journal, engine_report=report)
     problems += _judge(case, stage, verdict)
     problems += [f"the engine is {name}" for name in {*stage.states, state} & UNEXPECTED]
     return Outcome(

@@ -79,7 +79,8 @@ async def run_to_targets(stage: KillStage, fed: Fed) -> None:
 
 async def judge(stage: KillStage) -> None:
     report = await stage.finish()
-    verdict = check(stage.venue_log.read_text(encoding="utf-8").splitlines(), engine_report=report)
+    lines = stage.venue_log.read_text(encoding="utf-8").splitlines()
+    verdict = check(lines, journal=stage.journal, engine_report=report)
     assert verdict.ok, verdict.to_json()
 
 
