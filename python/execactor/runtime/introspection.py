@@ -9,7 +9,7 @@ from execactor._core import Histogram
 if TYPE_CHECKING:
     from execactor.runtime.cell import Cell
 
-FIRST_SAMPLE = 8
+FIRST_SAMPLE = 64
 """How many messages an actor handles before one is timed: most actors of a large system need no histogram."""
 _RAREST = 256
 _STEP_NS = 100
@@ -23,7 +23,7 @@ def next_sample(processed: int) -> int:
 class HandlerTimes(msgspec.Struct, frozen=True):
     """How long an actor's handlers took, in ns.
 
-    One message after 8, 16, 32, .. 256 others was timed, and then one in 256. An async handler
+    One message after 64, 128 and 256 others was timed, and then one in 256. An async handler
     counts from its start to its end, waiting included.
     """
 
