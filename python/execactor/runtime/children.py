@@ -10,6 +10,7 @@ import pykka
 
 from execactor.runtime.child_spec import ChildSpec, Restart, Strategy
 from execactor.runtime.clock import TimerHandle
+from execactor.runtime.failure import text_of
 from execactor.runtime.recovery import Phase
 from execactor.runtime.supervision import RestartHistory, Supervision, Verdict
 
@@ -169,7 +170,7 @@ class Children:
 
     def _follow(self, child: Child, verdict: Verdict, exc: BaseException) -> None:
         if verdict.delay_ns is None:
-            failure = TooManyRestarts(f"{child.spec.name} of {self._owner.name} failed too often: {exc}")
+            failure = TooManyRestarts(f"{child.spec.name} of {self._owner.name} failed too often: {text_of(exc)}")
             failure.__cause__ = exc
             self._owner.crash(failure)
         elif self._strategy is Strategy.ONE_FOR_ONE:
@@ -193,6 +194,10 @@ class Children:
         children = list(self._by_name.values())
         if self._strategy is Strategy.REST_FOR_ONE:
             del children[: children.index(failed)]
+        if self._turn is not None:
+            # It waits again: were it to end now, in its turn, the next one would come back at once.
+            self._line.appendleft(self._turn)
+            self._turn = None
         for child in reversed(children):
             if child is not failed:
                 self._set_back(child, exc)

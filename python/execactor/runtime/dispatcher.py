@@ -214,10 +214,10 @@ class Dispatcher:
     def _serve(self, budget: int) -> None:
         self.thread_id = threading.get_ident()
         self._draining = True
-        self._slice_end_ns = self._monotonic_ns() + self._slice_ns
         self._left = budget
         hot, ready, posted = self._hot, self._ready, self._posted
         try:
+            self._slice_end_ns = self._monotonic_ns() + self._slice_ns
             while self._left > 0:
                 if posted:
                     self._admit()

@@ -13,6 +13,7 @@ from pykka.messages import _ActorStop
 from execactor.runtime.admission import release_senders
 from execactor.runtime.answers import answer, answer_error, answer_lost
 from execactor.runtime.dead_letters import DeadLetter, Reason
+from execactor.runtime.failure import in_words
 from execactor.runtime.mailbox import Addressed, Letter, Mailbox
 from execactor.runtime.recovery import Phase, Recovery, RetriedLetter
 from execactor.runtime.ref import LoopRef
@@ -241,7 +242,7 @@ class Life(Service):
         instance_ran: whether the failing instance had started, so that its `on_failure` is due.
         """
         logger.error("Unhandled exception in %s:", self, exc_info=exc)
-        self.last_error = f"{type(exc).__qualname__}: {exc}"
+        self.last_error = in_words(exc)
         if self.phase is not _STOPPED:
             self._recover().begin(exc, letter or self._withdraw(), instance_ran=instance_ran)
         elif letter is not None:
@@ -297,7 +298,7 @@ class Life(Service):
         try:
             self.actor.on_stop()
         except Exception as exc:
-            self.last_error = f"{type(exc).__qualname__}: {exc}"
+            self.last_error = in_words(exc)
             logger.exception("Unhandled exception in %s:", self)
 
     def retire(self, how: End) -> None:
@@ -389,7 +390,7 @@ class Life(Service):
 
     def _stop_everything(self, exc: BaseException) -> None:
         logger.critical("%r in %s. Stopping all actors.", exc, self, exc_info=exc)
-        self.last_error = f"{type(exc).__qualname__}: {exc}"
+        self.last_error = in_words(exc)
         self.stop()
         pykka.ActorRegistry.stop_all(block=False)
 

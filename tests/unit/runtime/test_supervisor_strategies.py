@@ -1,11 +1,21 @@
 """Who is restarted with a child that failed, and in which order."""
 
 import asyncio
+from typing import ClassVar
 
 import pytest
 from family import SECOND, Fail, Family, Fill, Member
 
-from execactor.runtime import ActorSystem, ChildSpec, ManualClock, Restart, StartChild, Strategy, Supervision
+from execactor.runtime import (
+    ActorSystem,
+    ChildSpec,
+    ManualClock,
+    Restart,
+    StartChild,
+    Strategy,
+    Supervision,
+    Supervisor,
+)
 
 ONE, REST, ALL = Strategy.ONE_FOR_ONE, Strategy.REST_FOR_ONE, Strategy.ALL_FOR_ONE
 
@@ -217,6 +227,27 @@ class TestFailuresOnTheWayBack:
         assert family.new() == [], "the second wait is longer and counts from the second failure"
         family.system.clock.advance(SECOND)
         assert family.new() == ["a: restarted (y)", "b: restarted (x)", "c: restarted (x)"]
+
+
+class FailBeforeOthersStart(Fail, frozen=True):
+    """Handled before a sibling whose turn has come starts."""
+
+    lane: ClassVar[int] = 1
+
+
+@pytest.mark.parametrize("strategy", [REST, ALL])
+def test_a_temporary_child_that_goes_while_it_starts_lets_nobody_back_before_the_pause(
+    family: Family, system: ActorSystem, strategy: Strategy
+) -> None:
+    # Found by tests/property/test_supervision_machine.py.
+    specs = [family.spec("a"), family.spec("b", restart=Restart.TEMPORARY), family.spec("c")]
+    patient = Supervision(max_restarts=9, backoff_min_ns=SECOND)
+    system.start(Supervisor, specs, strategy=strategy, intensity=patient, name="top")
+    family["a"].tell(FailBeforeOthersStart("x"))
+    assert family.new() == ["a: started", "a: failed (x)"]
+    system.clock.advance(SECOND)
+    assert family.new() == ["a: restarted (x)", "c: restarted (x)"]
+    assert family.alive == ["top", "a", "c"]
 
 
 class TestWhoComesBack:
