@@ -154,8 +154,10 @@ class _Trial:
     async def _act(self, engine: Engine, act: Act) -> None:
         match act:
             case Halt(resume_ms=resume_ms):
-                self.stage.note("engine halted")
                 engine.kill("a person pressed the kill switch")
+                while engine.state is not EngineState.HALTED:
+                    await asyncio.sleep(0.01)
+                self.stage.note("engine halted")
                 self._resumes_at_ns = self.simulation.timeline.now_ns + resume_ms * MS
             case Decide() | GoFlat():
                 body = self._bodies.get(act.key) or self._body(act)
