@@ -155,7 +155,7 @@ class _Trial:
         match act:
             case Halt(resume_ms=resume_ms):
                 engine.kill("a person pressed the kill switch")
-                while engine.state is not EngineState.HALTED:
+                while engine.state is not EngineState.HALTED:  # noqa: ASYNC110  virtual time
                     await asyncio.sleep(0.01)
                 self.stage.note("engine halted")
                 self._resumes_at_ns = self.simulation.timeline.now_ns + resume_ms * MS
