@@ -1,147 +1,120 @@
-"""Decision to wire through all actors, against the simulated venue in a process of its own.
+"""From a decision to the venue through the whole engine, beside a bare socket write of the same length, in one run.
 
-`python bench/latency.py [--symbols N] [--rounds N] [--json]`. Each round places one resting limit order per symbol from
-a decision, waits until the venue has acknowledged all of them, and withdraws them. The engine runs with everything on:
-risk, journal on disk, signing, real sockets, live market data of all symbols.
+`python bench/latency.py [--symbols FEW MANY] [--repeat N] [--hot N] [--cold N] [--json]` lets engines of FEW and of
+MANY symbols take turns, each in a process of its own (decision_probe.py), N times, and reports the median and the best
+of the repetitions. Gates are ratios within the run; exit code 1 when one fails.
+
+wire: decision received to bytes handed to the socket. read: to the moment at which another process has read them.
+hot: decisions a millisecond apart. cold: the engine traded nothing for 50 ms before.
 """
 
 import argparse
-import asyncio
 import json
+import statistics
+import subprocess
 import sys
-import tempfile
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import uvloop
+PROBE = Path(__file__).parent / "decision_probe.py"
+KIB, MIB = 1 << 10, 1 << 20
 
-from execactor.config import Credentials
-from execactor.domain.messages import FlatMode
-from execactor.domain.order import OrderState
-from execactor.engine import Engine
-from execactor.runtime import freeze_garbage
-from execactor.runtime.latency import LatencyBoard
-
-WARM_UP_ROUNDS = 5
-LEGS = ("decision_to_wire", "wire_to_ack")
-_VENUE = """
-import asyncio, sys
-from execactor.simulator import SimulatorConfig, rate_limits, serve, synthetic_symbols
-for rule in rate_limits.RULES:
-    rule["limit"] *= 1_000  # the bench measures the engine, not its patience with the venue's order limit
-config = SimulatorConfig(port=0, seed=7, symbols=synthetic_symbols(int(sys.argv[1])), step_ms=250)
-asyncio.run(serve(config, lambda url: print(url, flush=True)))
-"""
+Figures = dict[str, Any]
 
 
-def _decision(symbol: str, mark: Decimal, key: str) -> bytes:
-    """A long entry 2 % below the market: it rests until it is withdrawn."""
-    price = mark * Decimal("0.98")
-    return json.dumps(
-        {
-            "id": key,
-            "symbol": symbol,
-            "timestamp_iso": datetime.now(UTC).isoformat(),
-            "action": "long",
-            "entry_zone": [f"{price:f}", f"{price:f}"],
-            "sl": f"{price * Decimal('0.98'):f}",
-            "tp1": f"{price * Decimal('1.01'):f}",
-            "tp2": f"{price * Decimal('1.02'):f}",
-            "position_size_usdt": "500",
-            "leverage": "1",
-        }
-    ).encode()
+def measure(few: int, many: int, *, repeat: int, hot: int, cold: int) -> Figures:
+    """All figures with their gates and targets; microseconds and bytes."""
+    runs: dict[int, list[Figures]] = {few: [], many: []}
+    for _ in range(repeat):
+        for symbols, taken in runs.items():
+            taken.append(_probe(symbols, hot, cold))
+    figures: Figures = {str(symbols): _summary(taken) for symbols, taken in runs.items()}
+    small, large = figures[str(few)], figures[str(many)]
+    figures["bytes_per_symbol"] = round((large["resident_bytes"] - small["resident_bytes"]) / (many - few))
+    figures["gates"] = [
+        _at_most(f"decision -> wire, hot: {many:,} / {few:,} symbols", _ratio(large, small, "wire_us"), 1.5),
+        _at_most(f"decision -> read, hot, {few:,} symbols / bare write", small["read_to_bare"], 4),
+    ]
+    figures["targets"] = [
+        _at_most(f"decision -> wire, hot, {many:,} symbols, p50 µs", large["hot"]["wire_us"]["p50"], 60),
+        _at_most(f"decision -> wire, hot, {many:,} symbols, p99 µs", large["hot"]["wire_us"]["p99"], 250),
+        _at_most(f"decision -> read, hot, {many:,} symbols, p50 µs", large["hot"]["read_us"]["p50"], 90),
+        _at_most("idle symbol, KiB", figures["bytes_per_symbol"] / KIB, 100),
+        _at_most(f"idle engine, {few:,} symbols, MiB", small["resident_bytes"] / MIB, 100),
+    ]
+    return figures
 
 
-async def _marks(engine: Engine) -> dict[str, Decimal]:
-    while True:
-        views = await engine.positions()
-        if all(view.mark_price is not None for view in views):
-            return {view.symbol: Decimal(view.mark_price or 0) for view in views}
-        await asyncio.sleep(0.05)
+def exit_code(figures: Figures) -> int:
+    """1 when a gate fails."""
+    return 0 if all(gate["holds"] for gate in figures["gates"]) else 1
 
 
-async def _all_entries_are(engine: Engine, states: tuple[OrderState, ...], key: str) -> None:
-    while True:
-        entries = [order for order in await engine.orders() if order.intent.decision_key.startswith(f"{key}-")]
-        if len(entries) == len(engine.config.symbols) and all(order.state in states for order in entries):
-            return
-        await asyncio.sleep(0.005)
+def show(figures: Figures) -> None:
+    """Print the figures for people."""
+    print("decision, µs: median of the repetitions (best)         p50                  p99")
+    for symbols in [name for name in figures if name.isdigit()]:
+        each = figures[symbols]
+        for heat in ("hot", "cold"):
+            for leg in ("wire_us", "read_us"):
+                name = f"{int(symbols):,} symbols, {heat}, -> {leg.removesuffix('_us')}"
+                print(f"  {name:<40}" + "".join(_cell(each[heat][leg], percent) for percent in ("p50", "p99")))
+        name = f"{int(symbols):,} symbols, bare write -> read"
+        print(f"  {name:<40}" + "".join(_cell(each["bare_us"], percent) for percent in ("p50", "p99")))
+    print()
+    for kind, words in (("gates", ("FAILS", "holds")), ("targets", ("missed", "met"))):
+        for each in figures[kind]:
+            verdict = f"{kind[:-1]:<7} {words[each['holds']]:<8}"
+            print(f"{verdict} {each['name']:<56} {each['measured']:>9,.2f}  at most {each['bound']}")
 
 
-async def _round(engine: Engine, marks: dict[str, Decimal], key: str, pause_s: float) -> None:
-    for number, (symbol, mark) in enumerate(marks.items()):
-        await engine.submit_decision(_decision(symbol, mark, f"{key}-{number}"))
-        await asyncio.sleep(pause_s)
-    await _all_entries_are(engine, (OrderState.ACKNOWLEDGED,), key)
-    context = engine._running().context
-    for actor in context.positions.values():
-        actor.tell(FlatMode(reason="the round is over"))
-    await _all_entries_are(engine, (OrderState.CANCELLED,), key)
+def _cell(percentiles: dict[str, float], percent: str) -> str:
+    return f"{percentiles[percent]:>11.1f} {'(' + format(percentiles[f'best_{percent}'], '.1f') + ')':<9}"
 
 
-async def measure(symbols: int, rounds: int, pause_s: float) -> dict[str, Any]:
-    """Run it; microseconds by leg."""
-    venue = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _VENUE, str(symbols), stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        assert venue.stdout is not None
-        url = (await asyncio.wait_for(venue.stdout.readline(), 20)).decode().split()[-1]
-        with tempfile.TemporaryDirectory() as directory:
-            return await _measure(url, symbols, rounds, pause_s, Path(directory))
-    finally:
-        venue.terminate()
-        await venue.wait()
+def _probe(symbols: int, hot: int, cold: int) -> Figures:
+    command = [sys.executable, str(PROBE), str(symbols), str(hot), str(cold)]
+    result: Figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=600).stdout)
+    return result
 
 
-async def _measure(url: str, symbols: int, rounds: int, pause_s: float, directory: Path) -> dict[str, Any]:
-    names = [f"SYM{number:04d}USDT" for number in range(1, symbols + 1)]
-    settings = {
-        "mode": "sim",
-        "symbols": names,
-        "data_dir": str(directory / "run"),
-        "lock_dir": str(directory / "locks"),
-        "venue": {"rest_url": url, "ws_url": url.replace("http", "ws"), "leverage": 5},
-        "risk": {"max_positions": symbols + 1},
-    }
-    credentials = Credentials("simulator-api-key", "simulator-api-secret")
-    async with Engine.from_config(settings, credentials=credentials) as engine:
-        await engine.ready(30)
-        marks = await _marks(engine)
-        for number in range(WARM_UP_ROUNDS):
-            await _round(engine, marks, f"w{number}", pause_s)
-        freeze_garbage()
-        context = engine._running().context
-        context.latencies = LatencyBoard()
-        for number in range(rounds):
-            await _round(engine, marks, f"r{number}", pause_s)
-        report = context.latencies.report()
-    return {leg: report[leg] for leg in LEGS} | {"symbols": symbols, "orders": symbols * rounds}
+def _summary(runs: list[Figures]) -> Figures:
+    summary: Figures = {"resident_bytes": min(run["resident_bytes"] for run in runs)}
+    for heat in ("hot", "cold"):
+        summary[heat] = {leg: _percentiles([run[heat][leg] for run in runs]) for leg in ("wire_us", "read_us")}
+    summary["bare_us"] = _percentiles([run["bare_us"] for run in runs])
+    # Within each process, so that what disturbs it disturbs both.
+    summary["read_to_bare"] = statistics.median(run["hot"]["read_us"]["p50"] / run["bare_us"]["p50"] for run in runs)
+    return summary
 
 
-def show(result: dict[str, Any]) -> None:
-    """Print a measurement for people."""
-    print(f"{result['orders']} entries over {result['symbols']} symbols, µs        p50      p99      max")
-    for leg in LEGS:
-        figures = result[leg]
-        name = leg.replace("_", " ").replace(" to ", " -> ")
-        print(f"  {name:<42} {figures['p50']:8.1f} {figures['p99']:8.1f} {figures['max']:8.1f}")
+def _percentiles(cells: list[dict[str, float]]) -> dict[str, float]:
+    medians = {p: statistics.median(cell[p] for cell in cells) for p in ("p50", "p99")}
+    return medians | {f"best_{p}": min(cell[p] for cell in cells) for p in ("p50", "p99")}
 
 
-def main() -> None:
-    """Parse the command line, measure, print."""
+def _ratio(large: Figures, small: Figures, leg: str) -> float:
+    return float(large["hot"][leg]["p50"] / small["hot"][leg]["p50"])
+
+
+def _at_most(name: str, measured: float, bound: float) -> Figures:
+    return {"name": name, "measured": round(measured, 2), "bound": bound, "holds": measured <= bound}
+
+
+def main() -> int:
+    """Parse the command line, measure, print; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--symbols", type=int, default=40, help="at most 50: the venue's limit of conditional orders")
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--pause-ms", type=float, default=1.0, help="between two decisions")
+    parser.add_argument("--symbols", type=int, nargs=2, default=(10, 1_000), metavar=("FEW", "MANY"))
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--hot", type=int, default=1_000, help="decisions a millisecond apart")
+    parser.add_argument("--cold", type=int, default=100, help="decisions after 50 ms of rest")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result = uvloop.run(measure(options.symbols, options.rounds, options.pause_ms / 1_000))
-    print(json.dumps(result)) if options.json else show(result)
+    few, many = options.symbols
+    figures = measure(few, many, repeat=options.repeat, hot=options.hot, cold=options.cold)
+    print(json.dumps(figures)) if options.json else show(figures)
+    return exit_code(figures)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

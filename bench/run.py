@@ -1,7 +1,7 @@
-"""What `make bench` prints: decision to wire through all actors, the book beside a plain Python one, the actor runtime.
+"""What `make bench` prints: decision to venue through all actors, the book beside a plain Python one, the runtime.
 
 `--capture FILE` names a recorded capture for the book; without one it looks in ../shared/data, and falls back to a
-seeded feed, saying so. `--json` prints one object. Exit code 1 when a gate of the runtime fails.
+seeded feed, saying so. `--json` prints one object. Exit code 1 when a gate fails.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import book
 import latency
 import runtime
 import runtime_report
-import uvloop
 
 CAPTURE = Path(__file__).resolve().parents[2] / "shared" / "data" / "binance_usdm" / "btcusdt_20240808.gz"
 
@@ -22,22 +21,23 @@ def main() -> int:
     """Run the benches one after the other: they would disturb each other. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--capture", type=Path, default=CAPTURE)
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions of the runtime bench")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     books = book.run(options.capture)
-    legs = uvloop.run(latency.measure(symbols=40, rounds=25, pause_s=0.002))
+    repeat = 1 if options.quick else 3
+    decisions = latency.measure(10, 1_000, repeat=repeat, hot=1_000, cold=100)
     actors = runtime.measure(runtime.QUICK if options.quick else runtime.FULL)
     if options.json:
-        print(json.dumps({"book": books, "latency_us": legs, "runtime": actors}))
+        print(json.dumps({"book": books, "decision": decisions, "runtime": actors}))
     else:
         book.show(books)
         print()
-        print("Decision to wire: all actors, risk, journal on disk, signing; the simulated venue in another process")
-        latency.show(legs)
+        print("Decision to venue: all actors, risk, journal on disk, signing; the venue in processes of its own")
+        latency.show(decisions)
         print()
         runtime_report.show(actors)
-    return runtime.exit_code(actors)
+    return runtime.exit_code(actors) or latency.exit_code(decisions)
 
 
 if __name__ == "__main__":
