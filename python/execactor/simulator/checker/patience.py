@@ -17,8 +17,10 @@ MOST_ENTRIES = 5
 """Orders sent to enter for one decision."""
 MOST_OF_A_ROLE = 20
 """Orders sent for one decision and role within ten seconds."""
-MOST_STOPS = 3
-"""Base stops of one symbol that live at a time; the series that never ended had more (freqtrade issue 12610)."""
+MOST_STOPS = 6
+"""Base stops of one symbol that live at a time: one without an answer has a successor after 0.5 s, each life of the
+engine begins anew, and not every venue refuses the second. A series that does not end has more (freqtrade issue 12610).
+"""
 
 
 @dataclass(slots=True)
