@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null)
 
+SEEDS ?= 100000
+
 .DEFAULT_GOAL := help
-.PHONY: build demo test lint bench clean help
+.PHONY: build demo test simulate lint bench clean help
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +31,8 @@ test: build ## every test, Rust and Python, with coverage
 	cargo test --locked --quiet -p execactor-core
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=85
+simulate: build ## the engine in virtual time under faults drawn by seed: SEEDS=100000, JOBS: one for each core
+	$(BIN)/execactor simulate --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS)) --shrink
 lint: build ## format, types, clippy, and the stub of the extension
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

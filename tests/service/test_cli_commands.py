@@ -18,7 +18,8 @@ from execactor.service.exit_codes import Exit
 from execactor.service.failures import exit_code
 
 COMMANDS = (
-    "run", "status", "positions", "orders", "trades", "kill", "reconcile", "resume", "doctor", "simulator", "demo",
+    "run", "status", "positions", "orders", "trades", "kill", "reconcile", "resume", "doctor", "simulator", "simulate",
+    "demo",
 )  # fmt: skip
 
 

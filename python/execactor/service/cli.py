@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": ("execactor.service.switches", "Trade again after a kill, SAFE MODE or a pause."),
     "doctor": ("execactor.service.doctor", "Check this installation and its configuration."),
     "simulator": ("execactor.service.simulator", "Run a simulated venue on loopback."),
+    "simulate": ("execactor.service.simulate", "Prove the engine in virtual time, under faults drawn by seed."),
     "demo": ("execactor.service.demo", "Trade three decisions on a simulated venue, with a kill -9 in mid-trade."),
 }
 

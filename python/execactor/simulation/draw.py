@@ -22,6 +22,7 @@ from execactor.simulation.plan import (
     StopVanishes,
     VenueFault,
 )
+from execactor.simulator.config import Quirks
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 _DIRECTIONS: tuple[tuple[Direction, Direction], ...] = (("long", "short"), ("short", "long"))
@@ -74,7 +75,7 @@ def draw_plan(seed: int) -> Plan:
         end_ms=max(ends),
         habits=rng.choice(("none", "none", "default")),
         skew_ms=rng.choice((0, 0, rng.randrange(-900, 900))),
-        drawn_quirks=rng.random() < 0.5,
+        odd_quirks=tuple(name for name in Quirks.__struct_fields__ if rng.random() < 0.2),
         volatility_bps=rng.choice((0.2, 0.5, 1.5)),
     )
 

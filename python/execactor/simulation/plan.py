@@ -121,7 +121,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Times count from its beginning; after `end_ms` nothing goes wrong any more.
 
     acts: of those who use the engine, in order of time. incidents: of the world. crashes: of one life after another.
-    habits: how often the venue errs by itself until then. skew_ms: how far its clock is ahead.
+    habits: how often the venue errs by itself until then. skew_ms: how far its clock is ahead. odd_quirks: of the
+    venue's reported but unproven habits (simulator/config.py), those that are the other way in this run.
     """
 
     seed: int
@@ -132,7 +133,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int
     habits: FaultProfile = "none"
     skew_ms: int = 0
-    drawn_quirks: bool = False
+    odd_quirks: tuple[str, ...] = ()
     volatility_bps: float = 0.5
     step_ms: int = 100
 

@@ -2,9 +2,12 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from execactor import assembly, config
 from execactor.config import Credentials
@@ -76,6 +79,14 @@ class Stage:
     def rows(self, engine: Engine) -> list[tuple[Any, ...]]:
         """The running engine's journal, each record with its exact place in the venue's log, for the checker."""
         return [(*row, *self.disk.places[row[0]]) for row in engine.journal.raw_rows()]
+
+    def written(self) -> list[tuple[Any, ...]]:
+        """What the last life left of the journal, with places where they are known, once no program runs."""
+        if not self.journal.exists():
+            return []
+        with closing(apsw.Connection(str(self.journal))) as database:
+            stored = database.execute("select seq, ts_ns, kind, key, payload, chain_hash from journal order by seq")
+            return [(*row, *self.disk.places.get(row[0], ())) for row in stored]
 
     def fold_log(self) -> None:
         """Fold the venue's log into the simulation's hash, so that two runs that agree in it agree in all."""

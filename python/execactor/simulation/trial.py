@@ -4,7 +4,7 @@ import asyncio
 import json
 import tempfile
 import traceback
-from collections import deque
+from collections import Counter, deque
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -38,8 +38,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one plan.
 
     problems: sentences, empty when all held; broken: ids of the checks that they break. events: messages and timers
-    of the engine and lines of the venue's log. faults: that struck. trades: closed ones. transitions: steps of orders
-    that the journal shows. digest: over all that happened.
+    of the engine and lines of the venue's log. struck: faults by kind; faults: how many. trades: closed ones.
+    transitions: steps of orders that the journal shows. digest: over all that happened.
     """
 
     seed: int
@@ -47,6 +47,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     broken: tuple[str, ...]
     events: int
     faults: int
+    struck: dict[str, int]
     trades: int
     lives: int
     transitions: tuple[str, ...]
@@ -54,16 +55,26 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
-def run(plan: Plan, *, disk: Path | None = None, kept: int = 0, tell: "list[dict[str, Any]] | None" = None) -> Verdict:
+def run(
+    plan: Plan,
+    *,
+    disk: Path | None = None,
+    kept: int = 0,
+    tell: list[dict[str, Any]] | None = None,
+    rows: list[tuple[Any, ...]] | None = None,
+) -> Verdict:
     """Run a plan in a directory of its own under `disk`.
 
-    tell: is given the venue's log. kept: how many of the latest events the simulation keeps.
+    tell: is given the venue's log. rows: are given the journal's, each with its place in that log. kept: how many of
+    the latest events the simulation keeps.
     """
     with tempfile.TemporaryDirectory(dir=disk) as directory, Simulation(plan.seed, kept=kept) as simulation:
         trial = _Trial(plan, simulation, Path(directory))
         verdict = trial.run()
         if tell is not None:
             tell.extend(trial.stage.venue.log.kept)
+        if rows is not None:
+            rows.extend(trial.stage.written())
         return verdict
 
 
@@ -76,7 +87,7 @@ class _Trial:
             volatility_bps=plan.volatility_bps,
             step_ms=plan.step_ms,
             faults=plan.habits,
-            quirks=_drawn_quirks(simulation) if plan.drawn_quirks else None,
+            quirks=_quirks(plan.odd_quirks),
         )
         self.stage = Stage(simulation, directory, market, skew_ns=plan.skew_ms * MS)
         self.world = World(self.stage)
@@ -112,13 +123,16 @@ class _Trial:
         report = self.report or check(list(self.stage.venue.log.kept))
         self.stage.fold_log()
         events = self.simulation.log.counts.total() + report.coverage.events
+        struck = self.world.struck + Counter(report.coverage.faults)
+        struck["kill"] += report.counts["kills"]
         found = (*report.violations, *report.mismatches, *(f"venue: {text}" for text in report.venue_errors))
         return Verdict(
             seed=self.plan.seed,
             problems=(*self.problems, *found),
             broken=(*(("run",) if self.problems else ()), *report.broken, *(("end",) if report.mismatches else ())),
             events=events,
-            faults=self.world.struck + report.counts["faults"] + report.counts["kills"],
+            faults=struck.total(),
+            struck=dict(sorted((+struck).items())),
             trades=report.coverage.closed_trades,
             lives=self.stage.life,
             transitions=tuple(report.coverage.transitions),
@@ -249,10 +263,9 @@ class _Trial:
         await _sleep_ns(self._begin_ns + at_ms * MS - self.simulation.timeline.now_ns)
 
 
-def _drawn_quirks(simulation: Simulation) -> Quirks:
-    """The venue's unverified habits, each one way or the other."""
-    draw = simulation.streams.of("quirks").random
-    return Quirks(**{name: draw() < 0.5 for name in Quirks.__struct_fields__})
+def _quirks(odd: tuple[str, ...]) -> Quirks:
+    """The reported habits of the venue, but for the odd ones, which are the other way."""
+    return Quirks(**{name: not getattr(Quirks(), name) for name in odd})
 
 
 async def _sleep_ns(ns: int) -> None:

@@ -1,5 +1,7 @@
 """Carries out what a plan says of the world: the market's way, and everything that goes wrong in it."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 
 from execactor.simulation.plan import (
@@ -19,13 +21,13 @@ MS = 1_000_000
 
 
 class World:
-    """Arms a plan's incidents on a stage. Each that strikes is counted, and shows in the venue's log."""
+    """Arms a plan's incidents on a stage. struck: how many did, by kind, beside those that the venue's log counts."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._cuts = 0
         self._disks = 0
-        self.struck = 0
+        self.struck: Counter[str] = Counter()
 
     def arm(self, incident: Incident, begin_ns: int) -> None:
         """Let it happen at its time."""
@@ -41,8 +43,8 @@ class World:
 
     def _happen(self, incident: Incident) -> None:
         stage = self._stage
-        if not isinstance(incident, Steer):
-            self.struck += 1
+        if not isinstance(incident, Steer | VenueFault):
+            self.struck[_kind(incident)] += 1
         match incident:
             case Steer(symbol=symbol, bps=bps, over_ms=over_ms):
                 stage.steer(symbol, bps, over_ms / 1_000)
@@ -69,8 +71,10 @@ class World:
     def _venue_fault(self, name: str, count: int, options: dict[str, object]) -> None:
         venue = self._stage.venue
         if name == "listen_key_expired":
+            self.struck[name] += 1
             venue.private.expire_key()
         elif name == "user_stream_disconnect":
+            self.struck[name] += 1
             venue.private.disconnect("server restart")
         else:
             venue.faults.order(name, count, options)
@@ -110,3 +114,8 @@ class World:
     def _later(self, ms: int, call: Callable[[], None]) -> None:
         timeline = self._stage.simulation.timeline
         self._stage.simulation.world_at(timeline.now_ns + ms * MS, call)
+
+
+def _kind(incident: Incident) -> str:
+    """StopVanishes -> stop_vanishes, as the venue's faults are named."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(incident).__name__).lower()
