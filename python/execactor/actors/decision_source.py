@@ -115,8 +115,8 @@ class DecisionSourceActor(LoopActor):
             text = f"decision {decision.key} is for {decision.symbol}, which is not among the configured symbols"
             self._alert(text)
             return
-        logger.info("decision %s: %s %s", decision.key, decision.action, decision.symbol)
         actor.tell(message)
+        logger.info("decision %s: %s %s", decision.key, decision.action, decision.symbol)
 
     def _flat_mode(self, symbol: str | None, reason: str) -> None:
         """No decision to follow: for the symbol it names, or for all when it is too broken to name one."""

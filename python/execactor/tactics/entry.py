@@ -1,6 +1,6 @@
 """Entry: from a decision or signal to a plan, and from a plan to one limit order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -17,6 +17,9 @@ from execactor.tactics.trade import Effect, TradeState, asking, cancelling, inte
 
 STALE = "the decision is stale"
 SUPERSEDED = "a newer decision came"
+
+Gap = tuple[str, Decimal | None, Decimal]
+"""A stop or target: its name, its price as given, and what is left between it and the entry (negative for a sell)."""
 
 
 def notional_by_risk(
@@ -62,7 +65,7 @@ def plan_from_decision(
     targets = [Target(instrument.target_price(decision.tp1, closing), tp1_fraction)]
     if decision.tp2 is not None:
         targets.append(Target(instrument.target_price(decision.tp2, closing), Decimal(1)))
-    gaps = {f"sl {decision.sl}": price - stop, f"tp1 {decision.tp1}": targets[0].price - price}
+    gaps = [("sl", decision.sl, price - stop), ("tp1", decision.tp1, targets[0].price - price)]
     problem = _without_a_gap(side, gaps, price)
     if problem is not None:
         return problem
@@ -100,9 +103,9 @@ def plan_from_signal(
     targets: tuple[Target, ...] = ()
     if signal.take_profit is not None:
         targets = (Target(instrument.target_price(signal.take_profit, closing), Decimal(1)),)
-    gaps = {f"take_profit {signal.take_profit}": target.price - price for target in targets}
+    gaps: list[Gap] = [("take_profit", signal.take_profit, target.price - price) for target in targets]
     if stop is not None:
-        gaps[f"stop_loss {signal.stop_loss}"] = price - stop
+        gaps.append(("stop_loss", signal.stop_loss, price - stop))
     problem = _without_a_gap(signal.side, gaps, price)
     if problem is not None:
         return problem
@@ -122,11 +125,11 @@ def plan_from_signal(
     )
 
 
-def _without_a_gap(side: Side, gaps: Mapping[str, Decimal], price: Decimal) -> str | None:
-    """Which stop or target the venue's grid moves onto the entry; gaps: what is left for a buy, negative for a sell."""
-    for name, gap in gaps.items():
+def _without_a_gap(side: Side, gaps: Iterable[Gap], price: Decimal) -> str | None:
+    """Which stop or target the venue's grid moves onto the entry."""
+    for name, given, gap in gaps:
         if gap * side.sign <= 0:
-            return f"{name} lies within a tick of the entry {price}"
+            return f"{name} {given} lies within a tick of the entry {price}"
     return None
 
 
@@ -135,7 +138,7 @@ def enter(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     plan = state.plan
     if plan is None or not state.position.flat or state.opened_ns or state.exit_reason or state.withdrawn:
         return state, []
-    entries = state.of(Role.ENTRY)
+    entries = state.of(Role.ENTRY) if state.orders else []
     if entries and not _may_try_again(state, now_ns):
         return state, []
     if now_ns >= state.expires_ns:
@@ -144,10 +147,15 @@ def enter(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
         return state, []
     order_type = OrderType.MARKET if plan.entry_price is None else OrderType.LIMIT
     intent = intent_of(
-        state, Role.ENTRY, plan.side, order_type, now_ns=now_ns, quantity=plan.quantity, price=plan.entry_price
+        state,
+        Role.ENTRY,
+        plan.side,
+        order_type,
+        now_ns=now_ns,
+        quantity=plan.quantity,
+        price=plan.entry_price,
+        decided_ns=plan.received_ns if plan.received_ns and not entries else None,
     )
-    if not entries and plan.received_ns:
-        intent = msgspec.structs.replace(intent, decided_ns=plan.received_ns)
     state, effect = asking(state, intent, now_ns)
     return state, [effect]
 

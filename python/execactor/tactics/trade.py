@@ -165,8 +165,9 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
     def next_id(self, role: Role) -> str:
         """The client id of the next attempt of `role`; attempts are never used twice."""
         assert self.plan is not None
-        attempts = [parsed.attempt for order in self.of(role) if (parsed := parse(self.prefix, order.client_id))]
-        return client_order_id(self.prefix, role, self.plan.key, 1 + max(attempts, default=0))
+        earlier = self.of(role) if self.orders else ()
+        attempts = [parsed.attempt for order in earlier if (parsed := parse(self.prefix, order.client_id))]
+        return client_order_id(self.prefix, role, self.plan.key, 1 + max(attempts) if attempts else 1)
 
     def backoff_over(self, ended: Iterable[Order], now_ns: int) -> bool:
         """Whether enough time has passed since the last failure: the pause doubles with each one."""
@@ -188,8 +189,12 @@ def intent_of(
     price: Decimal | None = None,
     trigger_price: Decimal | None = None,
     time_in_force: TimeInForce = TimeInForce.GTC,
+    decided_ns: int | None = None,
 ) -> OrderIntent:
-    """The next order of `role`. Without a quantity it closes the position; roles other than entry only reduce."""
+    """The next order of `role`. Without a quantity it closes the position; roles other than entry only reduce.
+
+    decided_ns: when what led to it was received, if not now.
+    """
     assert state.plan is not None
     return OrderIntent(
         client_id=state.next_id(role),
@@ -204,7 +209,7 @@ def intent_of(
         time_in_force=time_in_force,
         reduce_only=role.protective and quantity is not None,
         close_position=quantity is None,
-        decided_ns=now_ns,
+        decided_ns=now_ns if decided_ns is None else decided_ns,
     )
 
 
