@@ -43,12 +43,15 @@ class Doubts:
         """Doubt an order and ask about it at once; asking twice does no harm."""
         if order.client_id in self._open:
             return
+        now_ns = self._context.clock.monotonic_ns()
         self._open[order.client_id] = Doubt(
             client_id=order.client_id,
             sent_wall_ns=sent_wall_ns,
-            begun_ns=self._context.clock.monotonic_ns(),
+            sent_ns=now_ns - max(0, self._context.clock.now_ns() - sent_wall_ns),
+            begun_ns=now_ns,
             confirmed=order.working,
             verified=order.verified,
+            risky=not order.intent.role.protective,
         )
         self.ask(order)
 

@@ -21,19 +21,22 @@ LONGEST_PAUSE_OLD_NS = 500 * MS
 class Doubt(msgspec.Struct, frozen=True, kw_only=True):
     """An order that we are not sure of.
 
-    sent_wall_ns: when the request was journaled, to look for its trades. begun_ns: monotonic time at which the doubt
-    began; the request had left by then, so that its receive window is measured from here and no step of the wall clock
-    can shorten it. confirmed: the venue acknowledged it once. verified: it was shown once, so that its absence now
-    means something at once. told: a person knows.
+    sent_wall_ns: when the request was journaled, to look for its trades. sent_ns: the same in monotonic time, as far as
+    it is known. begun_ns: monotonic time at which the doubt began; the request had left by then, so that its receive
+    window is measured from here and no step of the wall clock can shorten it. confirmed: the venue acknowledged it
+    once. verified: it was shown once, so that its absence means something as soon as listings must show it. risky: it
+    may increase risk. told: a person knows.
     """
 
     client_id: str
     sent_wall_ns: int
+    sent_ns: int
     begun_ns: int
     confirmed: bool = False
     verified: bool = False
     not_found: int = 0
     unanswered: int = 0
+    risky: bool = False
     told: bool = False
 
 
@@ -53,18 +56,25 @@ Next = AskAgain | Prove
 def after_not_found(doubt: Doubt, *, now_ns: int, receive_window_ms: int) -> tuple[Doubt, Next]:
     """The venue said "no such order"."""
     doubt = msgspec.structs.replace(doubt, not_found=doubt.not_found + 1)
-    # Listings lag by up to 40 s behind an acknowledgement (freqtrade issue 12681): absence proves nothing before.
-    lag_ns = LONGEST_LAG_NS if doubt.confirmed else receive_window_ms * MS + MARGIN_NS
+    window_ns = receive_window_ms * MS + MARGIN_NS
     age_ns = now_ns - doubt.begun_ns
-    if doubt.not_found >= NOT_FOUND_NEEDED and (doubt.verified or age_ns >= lag_ns):
+    if doubt.verified:
+        proves = now_ns - doubt.sent_ns >= window_ns
+    else:
+        # Listings lag by up to 40 s behind an acknowledgement (freqtrade issue 12681): absence proves nothing before.
+        proves = age_ns >= (LONGEST_LAG_NS if doubt.confirmed else window_ns)
+    if doubt.not_found >= NOT_FOUND_NEEDED and proves:
         return doubt, Prove()
     longest_ns = LONGEST_PAUSE_NS if age_ns < GROWN_NS else LONGEST_PAUSE_OLD_NS
     return doubt, AskAgain(min(50 * MS << min(doubt.not_found - 1, 4), longest_ns))
 
 
 def grown(doubt: Doubt, now_ns: int) -> bool:
-    """Whether it has lasted so long that a person should know, and no other entry should be made meanwhile."""
-    return now_ns - doubt.begun_ns >= GROWN_NS
+    """Whether we may hold a position for so long without knowing that a person should, and no other entry be made.
+
+    Orders that only reduce risk have rules of their own for the time without an answer (tactics/protection.py).
+    """
+    return doubt.risky and now_ns - doubt.begun_ns >= GROWN_NS
 
 
 def after_no_answer(doubt: Doubt) -> tuple[Doubt, Next]:

@@ -20,7 +20,7 @@ WINDOW_MS = 2_000
 
 
 def doubt(**changes: bool) -> Doubt:
-    return Doubt(client_id="capi_entry_d1", sent_wall_ns=SENT_NS, begun_ns=SENT_NS, **changes)
+    return Doubt(client_id="capi_entry_d1", sent_wall_ns=SENT_NS, sent_ns=SENT_NS, begun_ns=SENT_NS, **changes)
 
 
 def not_found(given: Doubt, *after_s: float) -> list[Next]:
@@ -65,6 +65,9 @@ def test_a_longer_receive_window_is_waited_for() -> None:
         pytest.param(
             doubt(confirmed=True, verified=True), [3, 3, 3], True, id="what was shown once and is gone is gone"
         ),
+        pytest.param(
+            doubt(confirmed=True, verified=True), [0.9, 0.9, 2.9], False, id="but listings lag behind its placement"
+        ),
     ],
 )
 def test_an_acknowledged_order_that_is_not_found(given: Doubt, after_s: list[float], proves: bool) -> None:
@@ -84,7 +87,9 @@ def test_an_old_doubt_is_asked_about_less_often() -> None:
 
 @pytest.mark.parametrize(("after_s", "expected"), [(0, False), (4.999, False), (5, True), (60, True)])
 def test_a_doubt_that_lasts_is_told(after_s: float, expected: bool) -> None:
-    assert grown(doubt(), SENT_NS + round(after_s * SECOND)) is expected
+    now_ns = SENT_NS + round(after_s * SECOND)
+    assert grown(doubt(risky=True), now_ns) is expected
+    assert not grown(doubt(), now_ns), "orders that only reduce risk have rules of their own"
 
 
 def test_a_question_without_an_answer_is_asked_again_for_ever() -> None:
