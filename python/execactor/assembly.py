@@ -59,7 +59,7 @@ T = TypeVar("T")
 class OpenJournal(Protocol):
     """What opens the journal of an engine: the class itself, unless a simulation puts another disk under it."""
 
-    def __call__(self, path: Path, *, account: str, now_ms: int) -> Journal: ...
+    def __call__(self, path: Path, *, account: str, now_ms: int, venue_ms: int) -> Journal: ...
 
 
 class Assembly(msgspec.Struct, kw_only=True):
@@ -129,7 +129,9 @@ def assemble(
     missing = [symbol for symbol in config.symbols if symbol not in instruments]
     if missing:
         raise ConfigurationError("symbols", missing, "the venue does not list them; correct the spelling")
-    journal = open_journal(config.data_path / "journal.db", account=account, now_ms=clock.now_ns() // MS)
+    now_ms = clock.now_ns() // MS
+    venue_ms = now_ms + int(venue.clock_offset_ms())
+    journal = open_journal(config.data_path / "journal.db", account=account, now_ms=now_ms, venue_ms=venue_ms)
     settings = AccountSettings(
         account=account,
         prefix=config.prefix,

@@ -92,10 +92,13 @@ def pause(seconds: float) -> Step:
 async def flat(stage: Stage, engine: Engine) -> None:
     """Wait until every trade is closed and nothing is left at the venue; given up after PATIENCE_S.
 
-    A conditional order that hangs while triggering stays there for ever, and nobody can cancel it.
+    A kill may have let the market pass while an entry was made again: it is called back where it rests. A conditional
+    order that hangs while triggering stays there for ever, and nobody can cancel it.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + PATIENCE_S
+    for order in stage.venue.exchange.orders.open():
+        await engine.cancel_order(order.client_id)
     while loop.time() < end:
         await asyncio.sleep(0.5)
         exchange = stage.venue.exchange

@@ -111,7 +111,7 @@ class Doubts:
 
     def fetch_trades(self, client_id: str, sent_wall_ns: int) -> None:
         """Ask for the trades that belong to an order of which the venue says that more was filled than we booked."""
-        since_ms = max(sent_wall_ns // 1_000_000 - LOOK_BACK_MS, self._context.journal.created_ms)
+        since_ms = max(sent_wall_ns // 1_000_000 - LOOK_BACK_MS, self._context.journal.created_venue_ms)
         self._context.gateway.tell(GatherEvidence(client_id=client_id, symbol=self._symbol, since_ms=since_ms))
 
     def _tell_grown(self, client_id: str) -> None:

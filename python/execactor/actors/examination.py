@@ -29,7 +29,7 @@ class ExaminePosition(msgspec.Struct, frozen=True, kw_only=True):
 def trades_since(context: Context, symbols: Iterable[str]) -> dict[str, int]:
     """Where to look for missed executions: a little before the last one that we know of, or the journal's beginning."""
     return {
-        symbol: max(context.last_trade_ms.get(symbol, 0) - LOOK_BACK_MS, context.journal.created_ms)
+        symbol: max(context.last_trade_ms.get(symbol, 0) - LOOK_BACK_MS, context.journal.created_venue_ms)
         for symbol in symbols
     }
 

@@ -27,9 +27,19 @@ class SimulatedJournal(Journal):
     """The real journal, with a crash point before and after each write, and checkpoints on the one thread there is."""
 
     def __init__(
-        self, path: Path, disk: Disk, crash: CrashPoints, program: SimulatedLoop, *, account: str, now_ms: int
+        self,
+        path: Path,
+        disk: Disk,
+        crash: CrashPoints,
+        program: SimulatedLoop,
+        *,
+        account: str,
+        now_ms: int,
+        venue_ms: int,
     ) -> None:
-        super().__init__(path, account=account, now_ms=now_ms, checkpoints=CheckpointsAtOnce(path))
+        super().__init__(
+            path, account=account, now_ms=now_ms, venue_ms=venue_ms, checkpoints=CheckpointsAtOnce(path)
+        )
         self._disk = disk
         self._crash = crash
         self._program = program

@@ -100,8 +100,9 @@ class Stage:
         self._keep_disk()
         self.note("engine killed")
 
-    def _open_journal(self, path: Path, *, account: str, now_ms: int) -> SimulatedJournal:
-        return SimulatedJournal(path, self.disk, self.crash, self.simulation.loop, account=account, now_ms=now_ms)
+    def _open_journal(self, path: Path, *, account: str, now_ms: int, venue_ms: int) -> SimulatedJournal:
+        loop = self.simulation.loop
+        return SimulatedJournal(path, self.disk, self.crash, loop, account=account, now_ms=now_ms, venue_ms=venue_ms)
 
     def _disk(self) -> Path:
         return self._directory / f"life-{self.life}"

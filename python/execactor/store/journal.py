@@ -9,7 +9,7 @@ when the log starts over (checkpoints.py).
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -58,12 +58,22 @@ class JournalRow(msgspec.Struct, frozen=True):
 class Journal:
     """Open for the life of the engine; not thread-safe on purpose (one thread owns the trading state).
 
+    created_ms, created_venue_ms: when it began, by this machine's clock and by the venue's, which `now_ms` and
+    `venue_ms` tell (default: the same); trades of ours cannot be older than the latter.
     checkpoints: who moves the log into the file; a thread by default.
     Raises ConfigurationError when the file belongs to another account or a newer version, InvariantViolated when the
     chain is broken.
     """
 
-    def __init__(self, path: Path, *, account: str, now_ms: int, checkpoints: Checkpoints | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        account: str,
+        now_ms: int,
+        venue_ms: int | None = None,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
         version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
         if version < OLDEST_SAFE_SQLITE:
             raise ConfigurationError("sqlite", apsw.sqlite_lib_version(), "3.51.3 or newer is needed (WAL-reset bug)")
@@ -77,8 +87,9 @@ class Journal:
         for pragma in ("journal_mode = wal", "synchronous = normal", "wal_autocheckpoint = 0"):
             self._db.execute(f"pragma {pragma}")
         self._db.execute(_SCHEMA)
-        self._claim(account, now_ms)
+        self._claim(account, {"created_ms": now_ms, "created_venue_ms": now_ms if venue_ms is None else venue_ms})
         self.created_ms = int(self._meta("created_ms") or now_ms)
+        self.created_venue_ms = int(self._meta("created_venue_ms") or self.created_ms)
         self.seq, self._hash = self._verify()
         self._cursor = self._db.cursor()
         self._checkpointer = checkpoints or Checkpointer(path)
@@ -132,7 +143,7 @@ class Journal:
         row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def _claim(self, account: str, now_ms: int) -> None:
+    def _claim(self, account: str, created: Mapping[str, int]) -> None:
         written_by = self._meta("schema_version")
         if written_by is not None and int(written_by) != SCHEMA_VERSION:
             age = "newer" if int(written_by) > SCHEMA_VERSION else "older"
@@ -145,7 +156,7 @@ class Journal:
                 "data_dir", str(self.path), f"it belongs to account {owner}, not {account}; use a directory per account"
             )
         with self._db:
-            for name, value in (("schema_version", SCHEMA_VERSION), ("account", account), ("created_ms", now_ms)):
+            for name, value in {"schema_version": SCHEMA_VERSION, "account": account, **created}.items():
                 self._db.execute("insert or ignore into meta values (?, ?)", (name, str(value)))
 
     def _verify(self) -> tuple[int, bytes]:

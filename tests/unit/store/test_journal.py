@@ -153,6 +153,12 @@ def test_a_journal_goes_on_where_it_ended(path: Path) -> None:
     assert opened(path).seq == 4
 
 
+def test_when_a_journal_began_is_kept_in_both_clocks(path: Path) -> None:
+    Journal(path, account="a1", now_ms=77, venue_ms=70).close()
+    again = Journal(path, account="a1", now_ms=999, venue_ms=1_000)
+    assert (again.created_ms, again.created_venue_ms) == (77, 70)
+
+
 def test_reading_while_it_grows_sees_what_was_there(journal: Journal) -> None:
     fill(journal, 2)
     rows = journal.rows()

@@ -133,6 +133,7 @@ class BinanceUsdm:
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """See Venue.instruments: every perpetual contract of the venue. Raises RetryLater or VenueFatal."""
+        await self._rest.measure_clock(samples=1)
         try:
             return (await self._exchange_info()).instruments()
         except Unreadable as error:

@@ -1,0 +1,41 @@
+"""What seeds of the fault simulation found, each as the smallest plan that shows it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from execactor.simulation.plan import Crash, Decide, Plan
+from execactor.simulation.trial import run
+
+SYMBOL = "BTCUSDT"
+
+
+def decide(key: str = "d0", *, at_ms: int = 200, entry_bps: int = 6) -> Decide:
+    """A long that crosses the market unless entry_bps is negative."""
+    return Decide(
+        at_ms=at_ms,
+        key=key,
+        symbol=SYMBOL,
+        action="long",
+        entry_bps=entry_bps,
+        stop_bps=-60,
+        tp1_bps=40,
+        tp2_bps=80,
+        notional=1_000,
+    )
+
+
+def plan(*acts: Any, end_ms: int, incidents: Sequence[Any] = (), crash: Crash | None = None, **settings: Any) -> Plan:
+    crashes = () if crash is None else (crash,)
+    return Plan(
+        seed=1, symbols=(SYMBOL,), acts=acts, incidents=tuple(incidents), crashes=crashes, end_ms=end_ms, **settings
+    )
+
+
+@pytest.mark.parametrize("skew_ms", [-900, 900])
+def test_a_fill_is_found_after_a_crash_though_the_venues_clock_is_another(skew_ms: int) -> None:
+    for point in range(34, 58, 3):
+        verdict = run(plan(decide(), end_ms=900, crash=Crash(point=point, down_ms=200), skew_ms=skew_ms))
+        assert verdict.problems == (), point
+        assert verdict.lives == 2
