@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from execactor.simulation.plan import Crash, Decide, Plan
+from execactor.simulation.plan import Crash, Decide, DiskFull, GoFlat, Plan, VenueFault
 from execactor.simulation.trial import run
 
 SYMBOL = "BTCUSDT"
@@ -39,3 +39,14 @@ def test_a_fill_is_found_after_a_crash_though_the_venues_clock_is_another(skew_m
         verdict = run(plan(decide(), end_ms=900, crash=Crash(point=point, down_ms=200), skew_ms=skew_ms))
         assert verdict.problems == (), point
         assert verdict.lives == 2
+
+
+def test_a_stop_that_was_acknowledged_and_lost_is_found_gone_once() -> None:
+    lost = VenueFault(at_ms=100, name="algo_ack_lost")
+    assert run(plan(decide(), end_ms=2_500, incidents=[lost])).problems == ()
+
+
+def test_what_a_full_disk_did_not_take_is_written_when_it_has_room_again() -> None:
+    full = DiskFull(at_ms=6_900, lasts_ms=500)
+    flat = GoFlat(at_ms=7_000, key="f0", symbol=SYMBOL)
+    assert run(plan(decide(), flat, end_ms=7_600, incidents=[full])).problems == ()

@@ -48,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 KILL_TICK_NS = 500_000_000
 MARKER_NS = 1_000_000_000
+WRITE_AGAIN_NS = 1_000_000_000
 LATE_ENTRY_MARGIN_NS = 1_000_000_000
 LATER_LOOKS_NS = (500_000_000, 1_500_000_000, 5_000_000_000, LONGEST_LAG_NS)
 _DURABLE = (EngineState.RUNNING, EngineState.PAUSED, EngineState.SAFE_MODE, EngineState.HALTED)
@@ -65,6 +66,10 @@ class LookLater(msgspec.Struct, frozen=True):
 
 class LookForMarker(msgspec.Struct, frozen=True):
     """Time to see whether someone killed offline meanwhile, because this process did not answer."""
+
+
+class WriteAgain(msgspec.Struct, frozen=True):
+    """Time to try whether the disk takes by now what it refused."""
 
 
 class AccountLooked(msgspec.Struct, frozen=True):
@@ -98,14 +103,14 @@ class AccountActor(LoopActor):
         recovered = self.context.recovered
         if recovered.engine is not None and recovered.engine in _DURABLE:
             self.mode = engine_state.stopped(self.mode, recovered.engine, recovered.engine_reason)
-        self.timers.every("marker", MARKER_NS, LookForMarker())
+        self._keep_looking()
 
     def on_restart(self, cause: BaseException) -> None:
         """An account actor that failed has lost its place: protect, take no risk, let a person look.
 
         A kill goes on: it begins anew once the venue was compared with.
         """
-        self.timers.every("marker", MARKER_NS, LookForMarker())
+        self._keep_looking()
         before = self.context.recovered
         up = self.context
         self.mode = EngineMode(begun=True, known_once=True, stream_up=up.stream_up, market_up=up.market_up)
@@ -114,6 +119,10 @@ class AccountActor(LoopActor):
         else:
             self._take_less_risk(EngineState.SAFE_MODE, f"the account actor failed: {cause}")
         self._compare("the account actor restarted")
+
+    def _keep_looking(self) -> None:
+        self.timers.every("marker", MARKER_NS, LookForMarker())
+        self.timers.every("write", WRITE_AGAIN_NS, WriteAgain())
 
     def on_receive(self, message: Any) -> Any:
         """Change the mode; a change of state is journaled before it is told."""
@@ -142,6 +151,8 @@ class AccountActor(LoopActor):
                 self._drive_kill(message)
             case LookForMarker():
                 self._look_for_marker()
+            case WriteAgain():
+                self.context.write()
             case AccountLooked():
                 self._on_looked(message)
             case Describe():

@@ -1,6 +1,6 @@
 """Orders in doubt: asks the venue until its evidence is enough (rules in reconcile/resolution.py)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -32,6 +32,7 @@ class Doubts:
         self._symbol = symbol
         self._timers = timers
         self._open: dict[str, Doubt] = {}
+        self._born_ns = context.clock.monotonic_ns()
 
     def __contains__(self, client_id: str) -> bool:
         return client_id in self._open
@@ -39,17 +40,22 @@ class Doubts:
     def __len__(self) -> int:
         return len(self._open)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._open)
+
     def begin(self, order: Order, sent_wall_ns: int) -> None:
         """Doubt an order and ask about it at once; asking twice does no harm."""
         if order.client_id in self._open:
             return
         now_ns = self._context.clock.monotonic_ns()
+        # 0 when an earlier process was told; that was before this one began.
+        acknowledged_ns = max(order.acknowledged_ns, self._born_ns)
         self._open[order.client_id] = Doubt(
             client_id=order.client_id,
             sent_wall_ns=sent_wall_ns,
             sent_ns=now_ns - max(0, self._context.clock.now_ns() - sent_wall_ns),
             begun_ns=now_ns,
-            confirmed=order.working,
+            acknowledged_ns=acknowledged_ns if order.working else None,
             verified=order.verified,
             risky=not order.intent.role.protective,
         )

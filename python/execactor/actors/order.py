@@ -261,7 +261,9 @@ class OrderActor(OrderKeeper):
         snapshot = message.snapshot
         prefix = self.context.settings.prefix
         compared = compare_orders(self.table.orders, snapshot.listed, prefix, snapshot.requested_ns)
-        findings = [(str(found.kind), found.subject) for found in order_findings(self.symbol, compared)]
+        findings = [
+            (str(found.kind), found.subject) for found in order_findings(self.symbol, compared, set(self.doubts))
+        ]
         for status in compared.seen:
             self._apply_status(status, seen=True)
             self._fetch_missed(status.client_id)

@@ -23,16 +23,16 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
 
     sent_wall_ns: when the request was journaled, to look for its trades. sent_ns: the same in monotonic time, as far as
     it is known. begun_ns: monotonic time at which the doubt began; the request had left by then, so that its receive
-    window is measured from here and no step of the wall clock can shorten it. confirmed: the venue acknowledged it
-    once. verified: it was shown once, so that its absence means something as soon as listings must show it. risky: it
-    may increase risk. told: a person knows.
+    window is measured from here and no step of the wall clock can shorten it. acknowledged_ns: monotonic time by which
+    the venue had acknowledged it; None: it never did. verified: it was shown once, so that its absence means something
+    as soon as listings must show it. risky: it may increase risk. told: a person knows.
     """
 
     client_id: str
     sent_wall_ns: int
     sent_ns: int
     begun_ns: int
-    confirmed: bool = False
+    acknowledged_ns: int | None = None
     verified: bool = False
     not_found: int = 0
     unanswered: int = 0
@@ -60,9 +60,11 @@ def after_not_found(doubt: Doubt, *, now_ns: int, receive_window_ms: int) -> tup
     age_ns = now_ns - doubt.begun_ns
     if doubt.verified:
         proves = now_ns - doubt.sent_ns >= window_ns
+    elif doubt.acknowledged_ns is None:
+        proves = age_ns >= window_ns
     else:
         # Listings lag by up to 40 s behind an acknowledgement (freqtrade issue 12681): absence proves nothing before.
-        proves = age_ns >= (LONGEST_LAG_NS if doubt.confirmed else window_ns)
+        proves = now_ns - doubt.acknowledged_ns >= LONGEST_LAG_NS
     if doubt.not_found >= NOT_FOUND_NEEDED and proves:
         return doubt, Prove()
     longest_ns = LONGEST_PAUSE_NS if age_ns < GROWN_NS else LONGEST_PAUSE_OLD_NS

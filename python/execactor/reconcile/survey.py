@@ -19,9 +19,16 @@ class Surveyed(msgspec.Struct, frozen=True, kw_only=True):
     unbooked: Decimal
 
 
-def order_findings(symbol: str, compared: OrdersCompared) -> list[Finding]:
-    """What a comparison of orders found. An order in flight that is not listed is a doubt, no finding."""
-    gone = [(FindingKind.ORDER_GONE, order.client_id) for order in compared.gone if order.working]
+def order_findings(symbol: str, compared: OrdersCompared, doubted: Collection[str] = ()) -> list[Finding]:
+    """What a comparison of orders found. An order in flight that is not listed is a doubt, no finding.
+
+    doubted: client ids of orders that the venue is being asked about already: that they are not listed is no news.
+    """
+    gone = [
+        (FindingKind.ORDER_GONE, order.client_id)
+        for order in compared.gone
+        if order.working and order.client_id not in doubted
+    ]
     strays = [(FindingKind.STRAY_ORDER, report.client_id) for report in (*compared.revenants, *compared.strays)]
     foreign = [
         (FindingKind.FOREIGN_ORDER, report.client_id or report.venue_id)

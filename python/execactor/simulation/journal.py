@@ -37,9 +37,7 @@ class SimulatedJournal(Journal):
         now_ms: int,
         venue_ms: int,
     ) -> None:
-        super().__init__(
-            path, account=account, now_ms=now_ms, venue_ms=venue_ms, checkpoints=CheckpointsAtOnce(path)
-        )
+        super().__init__(path, account=account, now_ms=now_ms, venue_ms=venue_ms, checkpoints=CheckpointsAtOnce(path))
         self._disk = disk
         self._crash = crash
         self._program = program

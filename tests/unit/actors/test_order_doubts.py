@@ -272,6 +272,28 @@ async def test_an_order_that_was_acknowledged_and_never_seen_is_doubted_for_a_mi
     assert (await desk.order(STOP)).state is OrderState.EXPIRED
 
 
+async def test_an_order_that_is_asked_about_is_no_finding_of_the_comparisons_meanwhile(
+    stage: Stage, desk: Desk
+) -> None:
+    await desk.send(SubmitProtective(intent=stop_intent()), Acknowledged(venue_id="7001"))
+    for _ in range(3):
+        stage.clock.advance(10 * SECOND)
+        await stage.tell(desk.ref, SnapshotArrived(snapshot=snapshot("0.05", requested_ns=stage.clock.monotonic_ns())))
+    found = [dict(message.findings).get("order_gone") for message in stage.told("position", OrdersReconciled)]
+    assert found == [STOP, None, None]
+
+
+async def test_what_was_told_before_a_restart_counts_from_the_restart_at_least(stage: Stage, desk: Desk) -> None:
+    await desk.send(SubmitProtective(intent=stop_intent()), Acknowledged(venue_id="7001"))
+    await stage.after(SECOND)
+    await stage.tell(desk.ref, CancelOrder(client_id=msgspec.UNSET, reason="a crash"))  # type: ignore[arg-type]
+    await stage.after(30 * SECOND)
+    await stage.tell(desk.ref, SnapshotArrived(snapshot=snapshot("0.05", requested_ns=stage.clock.monotonic_ns())))
+    began_ns = stage.clock.monotonic_ns()
+    await desk.until_asked_for_evidence()
+    assert 29 * SECOND < stage.clock.monotonic_ns() - began_ns < 31 * SECOND
+
+
 async def test_an_order_that_was_seen_and_is_gone_is_an_alarm_soon(stage: Stage, desk: Desk) -> None:
     await desk.send(SubmitProtective(intent=stop_intent()), Acknowledged(venue_id="7001"))
     await stage.tell(desk.ref, shown_stop())

@@ -1,5 +1,7 @@
 """Resolution of doubt: when "no such order" is believed, and what is asked next."""
 
+from typing import Any
+
 import pytest
 
 from execactor.reconcile.resolution import (
@@ -19,7 +21,7 @@ SENT_NS = 1_000 * SECOND
 WINDOW_MS = 2_000
 
 
-def doubt(**changes: bool) -> Doubt:
+def doubt(**changes: Any) -> Doubt:
     return Doubt(client_id="capi_entry_d1", sent_wall_ns=SENT_NS, sent_ns=SENT_NS, begun_ns=SENT_NS, **changes)
 
 
@@ -60,13 +62,20 @@ def test_a_longer_receive_window_is_waited_for() -> None:
 @pytest.mark.parametrize(
     ("given", "after_s", "proves"),
     [
-        pytest.param(doubt(confirmed=True), [10, 20, 59.9], False, id="acknowledged and unverified proves nothing"),
-        pytest.param(doubt(confirmed=True), [10, 20, 60], True, id="until a minute, longer than any listing lags"),
         pytest.param(
-            doubt(confirmed=True, verified=True), [3, 3, 3], True, id="what was shown once and is gone is gone"
+            doubt(acknowledged_ns=SENT_NS), [10, 20, 59.9], False, id="acknowledged and unverified proves nothing"
         ),
         pytest.param(
-            doubt(confirmed=True, verified=True), [0.9, 0.9, 2.9], False, id="but listings lag behind its placement"
+            doubt(acknowledged_ns=SENT_NS), [10, 20, 60], True, id="until a minute, longer than any listing lags"
+        ),
+        pytest.param(
+            doubt(acknowledged_ns=SENT_NS - 50 * SECOND), [1, 2, 10], True, id="counted from the acknowledgement"
+        ),
+        pytest.param(
+            doubt(acknowledged_ns=SENT_NS, verified=True), [3, 3, 3], True, id="what was shown once and is gone is gone"
+        ),
+        pytest.param(
+            doubt(acknowledged_ns=SENT_NS, verified=True), [0.9, 0.9, 2.9], False, id="but listings lag behind its placement"
         ),
     ],
 )
@@ -80,7 +89,7 @@ def test_the_truth_is_known_200_ms_after_the_venue_can_tell_while_the_doubt_is_y
 
 
 def test_an_old_doubt_is_asked_about_less_often() -> None:
-    given = doubt(confirmed=True)
+    given = doubt(acknowledged_ns=SENT_NS)
     pauses = [step.delay_ns // MS for step in not_found(given, *[6] * 7) if isinstance(step, AskAgain)]
     assert pauses == [50, 100, 200, 400, 500, 500, 500]
 
