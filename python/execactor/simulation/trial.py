@@ -27,7 +27,8 @@ from execactor.store.recovery import replay
 
 SECOND = 1_000_000_000
 READY_S = 120.0
-REST_S = 60.0
+REST_S = 75.0
+"""An order that was acknowledged and lost counts as gone after a minute; a restart begins that minute anew."""
 MOST_LIVES = 30
 _NEEDS_A_PERSON = frozenset({EngineState.SAFE_MODE, EngineState.HALTED})
 _FLAT = {"action": "flat", "entry_zone": ["0", "0"], "sl": "0", "position_size_usdt": "0", "leverage": "1"}
