@@ -75,7 +75,10 @@ def test_a_longer_receive_window_is_waited_for() -> None:
             doubt(acknowledged_ns=SENT_NS, verified=True), [3, 3, 3], True, id="what was shown once and is gone is gone"
         ),
         pytest.param(
-            doubt(acknowledged_ns=SENT_NS, verified=True), [0.9, 0.9, 2.9], False, id="but listings lag behind its placement"
+            doubt(acknowledged_ns=SENT_NS, verified=True),
+            [0.9, 0.9, 2.9],
+            False,
+            id="but listings lag behind its placement",
         ),
     ],
 )
