@@ -17,6 +17,8 @@ REAL_WORLD = {
     "venues/transport.py": "real sockets; a simulation has its own transport",
     "store/checkpoints.py": "a thread; a simulation makes its checkpoints at once",
     "simulator/clock.py": "the clock of a simulator on loopback",
+    "simulation/campaign.py": "the processes that run simulations side by side, and how long they take",
+    "simulation/worker.py": "one of them",
 }
 MODULES = {
     **dict.fromkeys(["time", "sched"], "the machine's clock"),
