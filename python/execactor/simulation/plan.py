@@ -10,6 +10,9 @@ import msgspec
 from execactor.simulator.config import FaultProfile
 
 Direction: TypeAlias = Literal["long", "short"]
+Condition: TypeAlias = Literal[
+    "entry rests", "part filled", "held", "protected", "tightened", "flat", "market still", "engine running"
+]
 
 
 class Decide(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -41,6 +44,42 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     at_ms: int
     resume_ms: int
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A person resumes."""
+
+    at_ms: int = 0
+
+
+class Restart(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The engine is stopped in an orderly way, and started again so much later."""
+
+    at_ms: int = 0
+    down_ms: int
+
+
+class Await(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Nothing more is done before it is so (simulation/conditions.py), or before so much time has passed."""
+
+    at_ms: int = 0
+    what: Condition
+    symbol: str = "BTCUSDT"
+    most_ms: int = 8_000
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Nothing more is done for so long."""
+
+    at_ms: int = 0
+    ms: int
+
+
+class Strike(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An incident that waits for the acts before it, not for its own time."""
+
+    at_ms: int = 0
+    incident: "Incident"
 
 
 class Steer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -106,21 +145,34 @@ class StopVanishes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     symbol: str
 
 
+class OtherHand(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Somebody else trades at market on the same account."""
+
+    at_ms: int
+    symbol: str
+    side: Literal["BUY", "SELL"]
+    quantity: str
+
+
 class Crash(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """`kill -9` at the so-manyeth crash point (simulation/crash.py) of a life; the next begins after a while."""
+    """`kill -9` at the so-manyeth crash point (simulation/crash.py) since the start that followed the crash before; the
+    next life begins after a while.
+    """
 
     point: int
     down_ms: int
 
 
-Act: TypeAlias = Decide | GoFlat | Halt
-Incident: TypeAlias = Steer | VenueFault | Partition | Reset | ClockJump | DiskFull | ActorsFail | StopVanishes
+Act: TypeAlias = Decide | GoFlat | Halt | Resume | Restart | Await | Pause | Strike
+Incident: TypeAlias = (
+    Steer | VenueFault | Partition | Reset | ClockJump | DiskFull | ActorsFail | StopVanishes | OtherHand
+)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Times count from its beginning; after `end_ms` nothing goes wrong any more.
 
-    acts: of those who use the engine, in order of time. incidents: of the world. crashes: of one life after another.
+    acts: of those who use the engine, in order of time. incidents: of the world. crashes: one after another.
     habits: how often the venue errs by itself until then. skew_ms: how far its clock is ahead. odd_quirks: of the
     venue's reported but unproven habits (simulator/config.py), those that are the other way in this run.
     """

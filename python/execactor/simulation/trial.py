@@ -7,6 +7,7 @@ import traceback
 from collections import Counter, deque
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from execactor.domain.account import EngineState
 from execactor.domain.errors import ExecactorError, RetryLater
 from execactor.engine import Engine
 from execactor.runtime import Abandoned, Simulation
-from execactor.simulation.plan import Act, Decide, GoFlat, Halt, Plan
+from execactor.simulation.conditions import holds
+from execactor.simulation.plan import Act, Await, Decide, GoFlat, Halt, Pause, Plan, Restart, Resume, Strike
 from execactor.simulation.stage import Stage
 from execactor.simulation.world import MS, World
 from execactor.simulator import SimulatorConfig
@@ -29,6 +31,7 @@ SECOND = 1_000_000_000
 READY_S = 120.0
 REST_S = 75.0
 """An order that was acknowledged and lost counts as gone after a minute; a restart begins that minute anew."""
+LOOK_S = 0.02
 MOST_LIVES = 30
 _NEEDS_A_PERSON = frozenset({EngineState.SAFE_MODE, EngineState.HALTED})
 _FLAT = {"action": "flat", "entry_zone": ["0", "0"], "sl": "0", "position_size_usdt": "0", "leverage": "1"}
@@ -39,7 +42,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one plan.
 
     problems: sentences, empty when all held; broken: ids of the checks that they break. events: messages and timers
-    of the engine and lines of the venue's log. struck: faults by kind; faults: how many. trades: closed ones.
+    of the engine and lines of the venue's log. struck: faults by kind; faults: how many. trades: closed ones. points:
+    how many crash points each life reached; recoveries: how many of them before it was ready, for each that was.
     transitions: steps of orders that the journal shows. digest: over all that happened.
     """
 
@@ -51,6 +55,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     struck: dict[str, int]
     trades: int
     lives: int
+    points: tuple[int, ...] = ()
+    recoveries: tuple[int, ...] = ()
     transitions: tuple[str, ...]
     legal: tuple[str, ...]
     digest: str
@@ -79,6 +85,13 @@ def run(
         return verdict
 
 
+class _Restarting(Exception):
+    """The plan restarts the engine now."""
+
+    def __init__(self, down_ms: int) -> None:
+        self.down_ms = down_ms
+
+
 class _Trial:
     def __init__(self, plan: Plan, simulation: Simulation, directory: Path) -> None:
         self.plan = plan
@@ -100,6 +113,9 @@ class _Trial:
         self._begin_ns = simulation.timeline.now_ns
         self._resumes_at_ns: int | None = None
         self._calm = False
+        self._armed = False
+        self._births: list[int] = []
+        self._recoveries: list[int] = []
 
     def run(self) -> Verdict:
         for incident in self.plan.incidents:
@@ -109,7 +125,11 @@ class _Trial:
                 self.simulation.run(self._life())
                 break
             except Abandoned:
+                self._armed = False
                 self.simulation.pass_time((self._crashes.popleft().down_ms if self._crashes else 1) * MS)
+            except _Restarting as planned:
+                self.stage.note("engine killed")  # to the checker it is down, whoever wanted that
+                self.simulation.pass_time(planned.down_ms * MS)
             except RetryLater:
                 self.stage.note("engine killed")  # it ended by itself, and is started again
                 self.simulation.pass_time(SECOND)
@@ -136,6 +156,8 @@ class _Trial:
             struck=dict(sorted((+struck).items())),
             trades=report.coverage.closed_trades,
             lives=self.stage.life,
+            points=tuple(after - before for before, after in pairwise((*self._births, self.stage.crash.reached))),
+            recoveries=tuple(self._recoveries),
             transitions=tuple(report.coverage.transitions),
             legal=report.coverage.legal,
             digest=self.simulation.log.digest,
@@ -145,11 +167,14 @@ class _Trial:
 
     async def _life(self) -> None:
         engine = self.stage.engine(symbols=list(self.plan.symbols))
-        if self._crashes and not self._calm:
+        self._births.append(self.stage.crash.reached)
+        if self._crashes and not self._calm and not self._armed:
+            self._armed = True
             self.stage.crash.kill_at(self.stage.crash.reached + self._crashes[0].point)
         async with engine:
             await engine.ready(READY_S)
             self.stage.note("engine ready")
+            self._recoveries.append(self.stage.crash.reached - self._births[-1])
             limits = engine.config.limits()
             self.stage.note(
                 "engine limits",
@@ -174,6 +199,23 @@ class _Trial:
                     await asyncio.sleep(0.01)
                 self.stage.note("engine halted")
                 self._resumes_at_ns = self.simulation.timeline.now_ns + resume_ms * MS
+            case Resume():
+                self.stage.note("engine resumed")
+                await engine.resume("a person resumes")
+                self._resumes_at_ns = None
+            case Restart(down_ms=down_ms):
+                self._acts.popleft()
+                raise _Restarting(down_ms)
+            case Await(what=what, symbol=symbol, most_ms=most_ms):
+                given_up_ns = self.simulation.timeline.now_ns + most_ms * MS
+                while not holds(self.stage, engine, symbol, what):
+                    if self.simulation.timeline.now_ns >= given_up_ns:
+                        break
+                    await asyncio.sleep(LOOK_S)
+            case Pause(ms=ms):
+                await _sleep_ns(ms * MS)
+            case Strike(incident=incident):
+                self.world.strike(incident)
             case Decide() | GoFlat():
                 body = self._bodies.get(act.key) or self._body(act)
                 self._bodies[act.key] = body

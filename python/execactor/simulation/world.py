@@ -9,6 +9,7 @@ from execactor.simulation.plan import (
     ClockJump,
     DiskFull,
     Incident,
+    OtherHand,
     Partition,
     Reset,
     Steer,
@@ -16,6 +17,7 @@ from execactor.simulation.plan import (
     VenueFault,
 )
 from execactor.simulation.stage import Stage
+from execactor.simulator.admin import Admin
 
 MS = 1_000_000
 
@@ -25,6 +27,7 @@ class World:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._admin = Admin(stage.venue, lambda: None)
         self._cuts = 0
         self._disks = 0
         self.struck: Counter[str] = Counter()
@@ -32,6 +35,10 @@ class World:
     def arm(self, incident: Incident, begin_ns: int) -> None:
         """Let it happen at its time."""
         self._stage.simulation.world_at(begin_ns + incident.at_ms * MS, self._happen, incident)
+
+    def strike(self, incident: Incident) -> None:
+        """Let it happen now."""
+        self._happen(incident)
 
     def calm(self) -> None:
         """Nothing goes wrong from now on."""
@@ -67,6 +74,8 @@ class World:
                 self._later(lasts_ms, self._actors_well)
             case StopVanishes(symbol=symbol):
                 self._drop_stop(symbol)
+            case OtherHand(symbol=symbol, side=side, quantity=quantity):
+                self._admin.trade({"symbol": symbol, "side": side, "quantity": quantity})
 
     def _venue_fault(self, name: str, count: int, options: dict[str, object]) -> None:
         venue = self._stage.venue
