@@ -24,7 +24,7 @@ import uvloop
 from runtime_probe import percentiles_us, resident_bytes
 
 from execactor.config import Credentials
-from execactor.domain.messages import FlatMode
+from execactor.domain.messages.decisions import FlatMode
 from execactor.domain.order import OrderState
 from execactor.engine import Engine
 from execactor.runtime import SystemClock, freeze_garbage, set_switch_interval

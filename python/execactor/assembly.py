@@ -22,7 +22,7 @@ from execactor.actors.venue_gateway import EventRouter, VenueGateway
 from execactor.config import Config, Credentials, Mode
 from execactor.domain.errors import ConfigurationError, RetryLater
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode
+from execactor.domain.messages.account import Alert, AlertLevel, EnterSafeMode
 from execactor.loop_care import LoopCare
 from execactor.runtime import (
     ActorSystem,

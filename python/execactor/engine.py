@@ -21,18 +21,10 @@ from execactor.config import Config, Credentials
 from execactor.domain.account import EngineState
 from execactor.domain.decision import Decision, parse_decision
 from execactor.domain.errors import ExecactorError
-from execactor.domain.messages import (
-    CancelOrder,
-    DecisionReceived,
-    EngineStateChanged,
-    FlatMode,
-    Kill,
-    Receipt,
-    RequestReconcile,
-    Resume,
-    SignalReceived,
-    TradeClosed,
-)
+from execactor.domain.messages.account import EngineStateChanged, Kill, Resume
+from execactor.domain.messages.decisions import DecisionReceived, FlatMode, Receipt, SignalReceived, TradeClosed
+from execactor.domain.messages.orders import CancelOrder
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Order, OrderState, Role
 from execactor.domain.signal import Signal, SignalAction, signal_problem
 from execactor.listeners import Callback, Expectations, Fill, Listeners

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from execactor.domain.fill import Execution
-from execactor.domain.messages import PlanEnded
+from execactor.domain.messages.decisions import PlanEnded
 from execactor.domain.order import Order, OrderState
 from execactor.store.records import ExecutionBooked, OrderChanged, Record
 from execactor.tactics.entry import STALE

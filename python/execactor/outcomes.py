@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
-from execactor.domain.messages import Alert, PlanEnded
+from execactor.domain.messages.account import Alert
+from execactor.domain.messages.decisions import PlanEnded
 from execactor.domain.order import Order, OrderState, Role
 from execactor.store.records import OrderChanged, Reconciled, Record
 

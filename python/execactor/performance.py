@@ -7,7 +7,8 @@ from typing import Any
 from execactor.actors.context import AccountView
 from execactor.actors.position import PositionView
 from execactor.domain.account import EngineState
-from execactor.domain.messages import Alert, PlanAccepted, PlanEnded, PlanRefused, TradeClosed
+from execactor.domain.messages.account import Alert
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanRefused, TradeClosed
 from execactor.domain.order import Order, OrderState, Role
 from execactor.runtime.latency import LatencyBoard
 from execactor.store.records import OrderChanged, Record

@@ -19,17 +19,10 @@ from trading_desk import SECOND
 
 from execactor.domain.account import EngineState
 from execactor.domain.ids import parse
-from execactor.domain.messages import (
-    CancelOrder,
-    EngineStateChanged,
-    FlatConfirmed,
-    FlatMode,
-    FlatRequested,
-    Flatten,
-    PlanReceived,
-    SubmitProtective,
-    VenuePositionSeen,
-)
+from execactor.domain.messages.account import EngineStateChanged, FlatConfirmed, Flatten
+from execactor.domain.messages.decisions import FlatMode, FlatRequested, PlanReceived
+from execactor.domain.messages.orders import CancelOrder, SubmitProtective
+from execactor.domain.messages.reconciliation import VenuePositionSeen
 from execactor.domain.order import OrderIntent, RejectCause, Role
 from execactor.domain.plan import Plan, Target
 from execactor.domain.side import Side

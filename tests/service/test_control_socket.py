@@ -25,7 +25,7 @@ from execactor.control import (
     methods,
 )
 from execactor.domain.errors import ConfigurationError
-from execactor.domain.messages import Alert, AlertLevel
+from execactor.domain.messages.account import Alert, AlertLevel
 from execactor.simulator.admin import Admin
 
 

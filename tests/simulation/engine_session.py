@@ -13,7 +13,7 @@ from scenario import CREDENTIALS, decision
 
 from execactor.actors.position import PositionView
 from execactor.domain.account import EngineState
-from execactor.domain.messages import Alert
+from execactor.domain.messages.account import Alert
 from execactor.domain.order import Order, Role
 from execactor.engine import Engine
 from execactor.simulator import SimulatedVenue, SimulatorConfig

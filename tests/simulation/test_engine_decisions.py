@@ -12,7 +12,7 @@ from engine_session import BTC, ETH, Session, engine_on, resting_zone, session, 
 from scenario import decision
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import PlanAccepted, PlanEnded, PlanRefused
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanRefused
 
 
 def write(path: Path, body: bytes) -> None:

@@ -16,7 +16,7 @@ from scenario import CREDENTIALS, decision
 from execactor import config
 from execactor.domain.account import EngineState
 from execactor.domain.errors import ConfigurationError, ExecactorError, VenueFatal
-from execactor.domain.messages import PlanEnded
+from execactor.domain.messages.decisions import PlanEnded
 from execactor.domain.order import Order, OrderState, OrderType
 from execactor.domain.signal import Signal, SignalAction
 from execactor.engine import Engine

@@ -15,7 +15,10 @@ from execactor.actors.market import BookChanged
 from execactor.actors.reconciler import SnapshotCame
 from execactor.actors.venue_gateway import Cancel
 from execactor.domain.account import EngineState
-from execactor.domain.messages import Alert, AlertLevel, CancelOrder, PositionAdopted, TradeClosed
+from execactor.domain.messages.account import Alert, AlertLevel
+from execactor.domain.messages.decisions import TradeClosed
+from execactor.domain.messages.orders import CancelOrder
+from execactor.domain.messages.reconciliation import PositionAdopted
 from execactor.domain.order import Role
 from execactor.store.records import IntentRecorded
 

@@ -9,7 +9,7 @@ from typing import Any
 from engine_session import BTC, ETH, Session, engine_on, other_hand, session, side_by_side, until, venue_of
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import EngineStateChanged
+from execactor.domain.messages.account import EngineStateChanged
 from execactor.domain.signal import Signal, SignalAction
 from execactor.store.lock import HALT_MARKER
 

@@ -8,7 +8,8 @@ import pytest
 from engine_session import BTC, ETH, Session, engine_on, session, until, venue_of
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import AlertLevel, PlanEnded
+from execactor.domain.messages.account import AlertLevel
+from execactor.domain.messages.decisions import PlanEnded
 from execactor.domain.order import OrderState, RejectCause
 from execactor.store.records import EquityMarked
 

@@ -11,7 +11,7 @@ from engine_session import BTC, Session, resting_zone, session, side_by_side, un
 from loopback import Client
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import AlertLevel
+from execactor.domain.messages.account import AlertLevel
 from execactor.domain.order import OrderState
 from execactor.simulator import DEFAULT_SYMBOLS, Quirks
 from execactor.simulator.signing import Keyring

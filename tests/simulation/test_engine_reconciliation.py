@@ -12,7 +12,8 @@ from engine_session import BTC, ETH, Session, engine_on, other_hand, session, un
 from loopback import Client
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import Alert, AlertLevel, PositionAdopted, PositionCorrected
+from execactor.domain.messages.account import Alert, AlertLevel
+from execactor.domain.messages.reconciliation import PositionAdopted, PositionCorrected
 from execactor.store.records import Reconciled
 
 WALLET = Decimal(100_000)

@@ -8,7 +8,7 @@ import pytest
 from engine_session import BTC, ETH, Session, resting_zone, session, until, until_async
 from scenario import decision
 
-from execactor.domain.messages import PlanEnded, TradeClosed
+from execactor.domain.messages.decisions import PlanEnded, TradeClosed
 
 SIDES = pytest.mark.parametrize("action", ["long", "short"])
 

@@ -105,6 +105,19 @@ def test_arrows_between_rooms_only_go_down() -> None:
     assert violations(PACKAGE) == []
 
 
+def test_messages_are_imported_from_their_topic() -> None:
+    """The package of messages has no names of its own, so that each has one way to it."""
+    topics = {path.stem for path in (PACKAGE / "domain" / "messages").glob("*.py")}
+    strays = [
+        f"{path.name}:{line}: {name}"
+        for root in (PACKAGE, Path(__file__).resolve().parents[1])
+        for path in sorted(root.rglob("*.py"))
+        for line, name in imported(ast.parse(path.read_text()), [])
+        if name.startswith("execactor.domain.messages.") and name.split(".")[3] not in topics
+    ]
+    assert strays == []
+
+
 def test_only_the_service_knows_structlog() -> None:
     """Elsewhere it would write to the stdout of a program that embeds the engine and never configured it."""
     users = {

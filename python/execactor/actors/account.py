@@ -10,22 +10,21 @@ from execactor.actors.position import Describe
 from execactor.actors.risk import ForgiveLosses
 from execactor.domain.account import EngineState, VenueSnapshot
 from execactor.domain.ids import parse
-from execactor.domain.messages import (
+from execactor.domain.messages.account import (
     Alert,
     AlertLevel,
-    DoubtChanged,
     EngineStateChanged,
     EnterSafeMode,
     FlatConfirmed,
     Flatten,
     Kill,
-    MarketChanged,
     PauseEntries,
-    ReconcileEnded,
-    RequestReconcile,
     Resume,
     StreamChanged,
 )
+from execactor.domain.messages.market import MarketChanged
+from execactor.domain.messages.orders import DoubtChanged
+from execactor.domain.messages.reconciliation import ReconcileEnded, RequestReconcile
 from execactor.domain.order import Role
 from execactor.reconcile.resolution import LONGEST_LAG_NS
 from execactor.risk import engine_state, kill_switch

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from execactor.actors.context import Context
-from execactor.domain.messages import Alert, AlertLevel
+from execactor.domain.messages.account import Alert, AlertLevel
 from execactor.runtime import LoopActor
 
 logger = logging.getLogger("execactor.alerts")

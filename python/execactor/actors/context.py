@@ -13,7 +13,9 @@ from execactor.actors.recorder import Defer, Recorder, Tap
 from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import DecisionReceived, EngineStateChanged, EnterSafeMode, OrderUpdate, StrayExecution
+from execactor.domain.messages.account import EngineStateChanged, EnterSafeMode
+from execactor.domain.messages.decisions import DecisionReceived
+from execactor.domain.messages.orders import OrderUpdate, StrayExecution
 from execactor.risk.limits import Limits
 from execactor.runtime import Clock
 from execactor.runtime.latency import LatencyBoard

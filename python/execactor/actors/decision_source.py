@@ -9,7 +9,8 @@ import msgspec
 
 from execactor.actors.context import Context
 from execactor.domain.decision import Decision, DecisionProblem, parse_decision
-from execactor.domain.messages import Alert, AlertLevel, DecisionReceived, FlatMode
+from execactor.domain.messages.account import Alert, AlertLevel
+from execactor.domain.messages.decisions import DecisionReceived, FlatMode
 from execactor.runtime import LoopActor
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ import msgspec
 
 from execactor.actors.context import Context
 from execactor.actors.venue_gateway import EvidenceGathered, GatherEvidence, Query, QueryOutcome
-from execactor.domain.messages import Alert, AlertLevel, DoubtChanged
+from execactor.domain.messages.account import Alert, AlertLevel
+from execactor.domain.messages.orders import DoubtChanged
 from execactor.domain.order import Order
 from execactor.domain.reports import NotFound, Unknown
 from execactor.reconcile import resolution

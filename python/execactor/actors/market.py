@@ -9,7 +9,7 @@ import msgspec
 from execactor._core import BBO_CHANGED, CROSSED, GAP, MALFORMED, SYNCED, Book
 from execactor.actors.context import Context
 from execactor.domain.lanes import MARKET
-from execactor.domain.messages import MarketChanged, MarkUpdate, Quote
+from execactor.domain.messages.market import MarketChanged, MarkUpdate, Quote
 from execactor.runtime import LoopActor
 from execactor.venues.port import BestQuote, MarkPrice
 

@@ -18,18 +18,14 @@ from execactor.actors.venue_gateway import (
     TradeIdentified,
 )
 from execactor.domain.fill import Execution
-from execactor.domain.messages import (
-    AlertLevel,
-    CancelOrder,
-    EnterSafeMode,
+from execactor.domain.messages.account import AlertLevel, EnterSafeMode
+from execactor.domain.messages.orders import CancelOrder, RiskApproved, SubmitApproved, SubmitProtective
+from execactor.domain.messages.reconciliation import (
     OrdersReconciled,
     PositionAdopted,
     PositionCorrected,
     RequestReconcile,
-    RiskApproved,
     SnapshotArrived,
-    SubmitApproved,
-    SubmitProtective,
 )
 from execactor.domain.order import Facts, Order, OrderEvent, OrderIntent, OrderState, Pending, RejectCause
 from execactor.domain.order_table import Change, OrderTable

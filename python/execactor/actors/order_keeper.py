@@ -7,13 +7,9 @@ from execactor.actors.doubts import Doubts
 from execactor.actors.strangers import Strangers
 from execactor.actors.unheard import Unheard
 from execactor.domain.fill import Execution
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    ExecutionsForgotten,
-    OrderUpdate,
-    RequestReconcile,
-)
+from execactor.domain.messages.account import Alert, AlertLevel
+from execactor.domain.messages.orders import ExecutionsForgotten, OrderUpdate
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Order, OrderState
 from execactor.domain.order_table import Change, OrderTable
 from execactor.domain.reports import ConditionalReport, OrderReport

@@ -9,7 +9,9 @@ import msgspec
 
 from execactor.actors.context import Context
 from execactor.domain.account import VenuePosition
-from execactor.domain.messages import Alert, AlertLevel, MarkUpdate, RequestReconcile, VenuePositionSeen
+from execactor.domain.messages.account import Alert, AlertLevel
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.reconciliation import RequestReconcile, VenuePositionSeen
 from execactor.reconcile.cadence import slowdown
 from execactor.reconcile.compare import LISTING_LAG_NS
 from execactor.runtime import Timers

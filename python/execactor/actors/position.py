@@ -11,37 +11,37 @@ from execactor.actors.restored_trade import restored
 from execactor.domain.account import EngineState
 from execactor.domain.decision import Action
 from execactor.domain.ids import decision_key
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    CancelOrder,
+from execactor.domain.messages.account import Alert, AlertLevel, EngineStateChanged, EnterSafeMode, Flatten
+from execactor.domain.messages.decisions import (
     DecisionReceived,
-    EngineStateChanged,
-    EnterSafeMode,
-    EntryAbandoned,
-    EntryRefused,
-    ExecutionsForgotten,
     FlatMode,
     FlatRequested,
-    Flatten,
-    OrdersReconciled,
-    OrderUpdate,
     PlanAccepted,
     PlanEnded,
     PlanReceived,
     PlanRefused,
     PlanStarted,
-    PositionAdopted,
-    PositionCorrected,
-    Quote,
     Receipt,
-    RequestApproval,
-    RequestReconcile,
     SignalReceived,
+    TradeClosed,
+)
+from execactor.domain.messages.market import Quote
+from execactor.domain.messages.orders import (
+    CancelOrder,
+    EntryAbandoned,
+    EntryRefused,
+    ExecutionsForgotten,
+    OrderUpdate,
+    RequestApproval,
     StrayExecution,
     SubmitProtective,
+)
+from execactor.domain.messages.reconciliation import (
+    OrdersReconciled,
+    PositionAdopted,
+    PositionCorrected,
+    RequestReconcile,
     SymbolReconciled,
-    TradeClosed,
     VenuePositionSeen,
 )
 from execactor.domain.order import Facts, OrderEvent, RejectCause, advance

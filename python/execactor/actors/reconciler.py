@@ -13,15 +13,8 @@ from execactor.actors.polls import PollPositions, PositionPoll, PositionsCame, t
 from execactor.actors.risk import WalletKnown
 from execactor.domain.account import VenueSnapshot
 from execactor.domain.errors import VenueFatal
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    EnterSafeMode,
-    ReconcileEnded,
-    RequestReconcile,
-    SnapshotArrived,
-    SymbolReconciled,
-)
+from execactor.domain.messages.account import Alert, AlertLevel, EnterSafeMode
+from execactor.domain.messages.reconciliation import ReconcileEnded, RequestReconcile, SnapshotArrived, SymbolReconciled
 from execactor.reconcile.cadence import slowdown
 from execactor.reconcile.findings import FindingKind
 from execactor.reconcile.survey import outside

@@ -7,24 +7,18 @@ import msgspec
 
 from execactor.actors.context import AccountView, Context, untold
 from execactor.domain.account import EngineState
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    EngineStateChanged,
+from execactor.domain.messages.account import Alert, AlertLevel, EngineStateChanged, Kill, PauseEntries
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.orders import (
     EntryAbandoned,
     EntryRefused,
     ExecutionsForgotten,
-    Kill,
-    MarkUpdate,
     OrderUpdate,
-    PauseEntries,
-    PositionAdopted,
-    PositionCorrected,
     RequestApproval,
-    RequestReconcile,
     StrayExecution,
     SubmitApproved,
 )
+from execactor.domain.messages.reconciliation import PositionAdopted, PositionCorrected, RequestReconcile
 from execactor.domain.position import Position
 from execactor.domain.reports import AccountReport
 from execactor.risk.equity import Breach, EquityWatch, forgive, observe

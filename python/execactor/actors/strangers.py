@@ -9,7 +9,9 @@ from execactor.actors.context import Context
 from execactor.actors.venue_gateway import IdentifyTrade
 from execactor.domain.fill import Execution, Origin
 from execactor.domain.ids import parse
-from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode, RequestReconcile, StrayExecution
+from execactor.domain.messages.account import Alert, AlertLevel, EnterSafeMode
+from execactor.domain.messages.orders import StrayExecution
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Order
 from execactor.domain.order_table import OrderTable
 from execactor.domain.reports import ConditionalReport, ExecutionReport, OrderReport

@@ -10,14 +10,9 @@ from execactor.actors.context import Context, Ref
 from execactor.domain.account import VenueSnapshot
 from execactor.domain.fill import Execution
 from execactor.domain.lanes import VENUE
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    EnterSafeMode,
-    RiskApproved,
-    StreamChanged,
-    VenuePositionSeen,
-)
+from execactor.domain.messages.account import Alert, AlertLevel, EnterSafeMode, StreamChanged
+from execactor.domain.messages.orders import RiskApproved
+from execactor.domain.messages.reconciliation import VenuePositionSeen
 from execactor.domain.order import OrderIntent
 from execactor.domain.reports import (
     AccountReport,

@@ -6,7 +6,7 @@ import msgspec
 
 from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
-from execactor.domain.messages import RiskApproved
+from execactor.domain.messages.orders import RiskApproved
 from execactor.domain.order import Order, OrderIntent, OrderType
 from execactor.domain.position import Position
 from execactor.domain.side import Side

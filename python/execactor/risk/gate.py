@@ -1,7 +1,7 @@
 """The last look before an order is written to the socket, after any wait for a rate limit."""
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import RiskApproved
+from execactor.domain.messages.orders import RiskApproved
 from execactor.domain.order import OrderIntent
 from execactor.domain.side import Side
 

@@ -5,17 +5,9 @@ from decimal import Decimal
 import msgspec
 
 from execactor.domain.fill import Execution
-from execactor.domain.messages import (
-    Alert,
-    EngineStateChanged,
-    PlanAccepted,
-    PlanEnded,
-    PlanRefused,
-    PlanStarted,
-    PositionAdopted,
-    PositionCorrected,
-    TradeClosed,
-)
+from execactor.domain.messages.account import Alert, EngineStateChanged
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanRefused, PlanStarted, TradeClosed
+from execactor.domain.messages.reconciliation import PositionAdopted, PositionCorrected
 from execactor.domain.order import Order, OrderIntent
 
 

@@ -9,15 +9,9 @@ import msgspec
 
 from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
-from execactor.domain.messages import (
-    EngineStateChanged,
-    PlanAccepted,
-    PlanEnded,
-    PlanStarted,
-    PositionAdopted,
-    PositionCorrected,
-    TradeClosed,
-)
+from execactor.domain.messages.account import EngineStateChanged
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanStarted, TradeClosed
+from execactor.domain.messages.reconciliation import PositionAdopted, PositionCorrected
 from execactor.domain.order import Order, OrderEvent, OrderState, advance, book
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position

@@ -5,7 +5,9 @@ from decimal import Decimal
 import msgspec
 
 from execactor.domain.fill import Origin
-from execactor.domain.messages import Alert, AlertLevel, PlanEnded, PlanStarted, RequestReconcile, TradeClosed
+from execactor.domain.messages.account import Alert, AlertLevel
+from execactor.domain.messages.decisions import PlanEnded, PlanStarted, TradeClosed
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Order, OrderState, Role
 from execactor.domain.position import Position
 from execactor.tactics.entry import enter

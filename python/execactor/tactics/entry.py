@@ -8,7 +8,7 @@ import msgspec
 from execactor.domain.decision import Action, Decision
 from execactor.domain.ids import decision_key
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import Alert, AlertLevel
+from execactor.domain.messages.account import Alert, AlertLevel
 from execactor.domain.order import OrderState, OrderType, Role
 from execactor.domain.plan import Plan, Target
 from execactor.domain.side import Side

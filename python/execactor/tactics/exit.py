@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from execactor.domain.messages import RequestReconcile
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Order, OrderIntent, OrderState, OrderType, RejectCause, Role, TimeInForce
 from execactor.domain.side import Side
 from execactor.tactics.targets import drop_targets

@@ -9,26 +9,22 @@ import msgspec
 from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution, Origin
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    EngineStateChanged,
-    EntryRefused,
-    FlatConfirmed,
+from execactor.domain.messages.account import Alert, AlertLevel, EngineStateChanged, FlatConfirmed, Flatten
+from execactor.domain.messages.decisions import (
     FlatMode,
     FlatRequested,
-    Flatten,
-    MarkUpdate,
-    OrderUpdate,
     PlanAccepted,
     PlanEnded,
     PlanReceived,
     PlanRefused,
     PlanStarted,
+)
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.orders import EntryRefused, OrderUpdate, StrayExecution
+from execactor.domain.messages.reconciliation import (
     PositionAdopted,
     PositionCorrected,
     RequestReconcile,
-    StrayExecution,
     VenuePositionSeen,
 )
 from execactor.domain.order import Facts, OrderEvent, OrderState, RejectCause, Role, advance

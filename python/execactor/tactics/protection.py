@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
-from execactor.domain.messages import Alert, AlertLevel, EnterSafeMode, RequestReconcile
+from execactor.domain.messages.account import Alert, AlertLevel, EnterSafeMode
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Order, OrderState, OrderType, RejectCause, Role
 from execactor.domain.side import Side
 from execactor.tactics.targets import split

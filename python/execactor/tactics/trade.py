@@ -9,20 +9,10 @@ import msgspec
 from execactor.domain.fill import Origin
 from execactor.domain.ids import client_order_id, parse
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import (
-    Alert,
-    CancelOrder,
-    EnterSafeMode,
-    EntryAbandoned,
-    PlanAccepted,
-    PlanEnded,
-    PlanRefused,
-    PlanStarted,
-    RequestApproval,
-    RequestReconcile,
-    SubmitProtective,
-    TradeClosed,
-)
+from execactor.domain.messages.account import Alert, EnterSafeMode
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanRefused, PlanStarted, TradeClosed
+from execactor.domain.messages.orders import CancelOrder, EntryAbandoned, RequestApproval, SubmitProtective
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Order, OrderIntent, OrderState, OrderType, Role, TimeInForce
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from execactor.domain.messages import EntryAbandoned, RequestReconcile
+from execactor.domain.messages.orders import EntryAbandoned
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Facts, OrderEvent, OrderState, advance
 from execactor.domain.position import Position
 from execactor.tactics.trade import SECOND, Effect, TradeState, asking, due

@@ -12,7 +12,7 @@ from execactor.actors.context import AccountSettings, Context, Ref
 from execactor.domain.account import EngineState, VenuePosition, VenueSnapshot
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import Alert
+from execactor.domain.messages.account import Alert
 from execactor.domain.order import OrderIntent
 from execactor.domain.reports import CancelResult, QueryResult, SubmitResult, VenueEvent
 from execactor.risk.limits import Limits

@@ -8,7 +8,7 @@ from actor_stage import SECOND, Stage
 from execactor.actors.alert import AlertActor
 from execactor.actors.context import Ref
 from execactor.actors.position import Describe
-from execactor.domain.messages import Alert, AlertLevel
+from execactor.domain.messages.account import Alert, AlertLevel
 
 
 def warning(text: str = "the cancel was refused", **changes: str) -> Alert:

@@ -11,7 +11,7 @@ from actor_stage import MS, START_NS, Stage
 from rule_makers import SYMBOL
 
 from execactor.actors.decision_source import DecisionSourceActor, Look
-from execactor.domain.messages import DecisionReceived, FlatMode
+from execactor.domain.messages.decisions import DecisionReceived, FlatMode
 
 POLL_NS = 250 * MS
 NOW = datetime.fromtimestamp(START_NS / 1e9, UTC)

@@ -14,18 +14,10 @@ from execactor.actors.alert import REPEAT_NS, AlertActor
 from execactor.actors.decision_source import DecisionSourceActor, Look
 from execactor.actors.position import Describe, PositionActor
 from execactor.actors.risk import RiskActor
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    ExecutionsForgotten,
-    OrderUpdate,
-    PlanAccepted,
-    PlanEnded,
-    PlanStarted,
-    RequestReconcile,
-    SubmitProtective,
-    TradeClosed,
-)
+from execactor.domain.messages.account import Alert, AlertLevel
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanStarted, TradeClosed
+from execactor.domain.messages.orders import ExecutionsForgotten, OrderUpdate, SubmitProtective
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import OrderEvent, OrderState
 from execactor.domain.plan import Plan
 from execactor.domain.reports import Acknowledged, ExecutionReport

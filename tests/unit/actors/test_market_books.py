@@ -11,7 +11,7 @@ from rule_makers import SYMBOL
 from execactor.actors.market import BookChanged, BookStatus, MarketActor, MarketBooks
 from execactor.actors.position import Describe
 from execactor.domain.errors import RetryLater
-from execactor.domain.messages import MarkUpdate, Quote
+from execactor.domain.messages.market import MarkUpdate, Quote
 from execactor.venues.port import BestQuote, MarkPrice
 
 

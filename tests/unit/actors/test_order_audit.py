@@ -12,7 +12,7 @@ from rule_makers import execution
 from test_order_doubts import ENTRY, Desk, approved, shown
 
 from execactor.domain.errors import InvariantViolated
-from execactor.domain.messages import SnapshotArrived
+from execactor.domain.messages.reconciliation import SnapshotArrived
 from execactor.domain.order import OrderEvent, OrderState
 from execactor.domain.reports import Acknowledged, ExecutionReport, Rejected, Unknown
 from execactor.store.journal import Journal

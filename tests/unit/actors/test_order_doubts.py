@@ -12,17 +12,16 @@ from execactor.actors.order import OrderActor
 from execactor.actors.position import Describe
 from execactor.actors.venue_gateway import VenueGateway
 from execactor.domain.account import EngineState
-from execactor.domain.messages import (
+from execactor.domain.messages.account import EnterSafeMode
+from execactor.domain.messages.orders import (
     CancelOrder,
     DoubtChanged,
-    EnterSafeMode,
-    OrdersReconciled,
     OrderUpdate,
     RiskApproved,
-    SnapshotArrived,
     SubmitApproved,
     SubmitProtective,
 )
+from execactor.domain.messages.reconciliation import OrdersReconciled, SnapshotArrived
 from execactor.domain.order import Order, OrderEvent, OrderIntent, OrderState, RejectCause
 from execactor.domain.reports import Acknowledged, ConditionalReport, NotFound, OrderReport, Rejected, Unknown
 from execactor.domain.side import Side

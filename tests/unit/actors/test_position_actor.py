@@ -12,22 +12,22 @@ from execactor.actors.position import Describe, PositionActor, PositionView
 from execactor.actors.risk import RiskActor, WalletKnown
 from execactor.domain.account import EngineState, VenuePosition
 from execactor.domain.decision import parse_decision
-from execactor.domain.messages import (
-    DecisionReceived,
-    EngineStateChanged,
-    EnterSafeMode,
+from execactor.domain.messages.account import EngineStateChanged, EnterSafeMode
+from execactor.domain.messages.decisions import DecisionReceived, PlanAccepted
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.orders import (
     EntryRefused,
-    MarkUpdate,
-    OrdersReconciled,
     OrderUpdate,
-    PlanAccepted,
-    PositionAdopted,
-    PositionCorrected,
     RequestApproval,
-    RequestReconcile,
     StrayExecution,
     SubmitApproved,
     SubmitProtective,
+)
+from execactor.domain.messages.reconciliation import (
+    OrdersReconciled,
+    PositionAdopted,
+    PositionCorrected,
+    RequestReconcile,
     SymbolReconciled,
 )
 from execactor.domain.order import Order, OrderState, Role, book

@@ -11,7 +11,8 @@ from execactor.actors.context import Ref
 from execactor.actors.reconciler import ReconcilerActor
 from execactor.domain.account import VenuePosition
 from execactor.domain.errors import RetryLater
-from execactor.domain.messages import MarkUpdate, VenuePositionSeen
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.reconciliation import VenuePositionSeen
 
 NOW_MS = START_NS // MS
 

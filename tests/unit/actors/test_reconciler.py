@@ -12,14 +12,9 @@ from execactor.actors.reconciler import ReconcilerActor
 from execactor.actors.risk import WalletKnown
 from execactor.domain.account import VenuePosition
 from execactor.domain.errors import RetryLater, VenueFatal
-from execactor.domain.messages import (
-    EnterSafeMode,
-    MarkUpdate,
-    ReconcileEnded,
-    RequestReconcile,
-    SnapshotArrived,
-    SymbolReconciled,
-)
+from execactor.domain.messages.account import EnterSafeMode
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.reconciliation import ReconcileEnded, RequestReconcile, SnapshotArrived, SymbolReconciled
 from execactor.store.records import Reconciled
 
 START = RequestReconcile(reason="start")

@@ -12,7 +12,8 @@ from test_order_doubts import approved
 from execactor.actors.order import OrderActor
 from execactor.actors.recorder import Recorder
 from execactor.actors.venue_gateway import VenueGateway
-from execactor.domain.messages import CancelOrder, PlanStarted
+from execactor.domain.messages.decisions import PlanStarted
+from execactor.domain.messages.orders import CancelOrder
 from execactor.domain.order import OrderIntent
 from execactor.domain.reports import Acknowledged
 from execactor.runtime import ManualClock

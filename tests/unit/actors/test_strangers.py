@@ -10,16 +10,13 @@ from test_order_doubts import Desk, approved, shown, shown_stop
 
 from execactor.actors.position import Describe
 from execactor.domain.fill import Origin
-from execactor.domain.messages import (
-    CancelOrder,
-    EnterSafeMode,
+from execactor.domain.messages.account import EnterSafeMode
+from execactor.domain.messages.orders import CancelOrder, OrderUpdate, StrayExecution, SubmitProtective
+from execactor.domain.messages.reconciliation import (
     OrdersReconciled,
-    OrderUpdate,
     PositionAdopted,
     RequestReconcile,
     SnapshotArrived,
-    StrayExecution,
-    SubmitProtective,
 )
 from execactor.domain.order import OrderEvent, OrderState
 from execactor.domain.position import Position

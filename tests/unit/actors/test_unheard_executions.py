@@ -10,7 +10,7 @@ from execactor.actors.context import Ref
 from execactor.actors.order import OrderActor
 from execactor.actors.venue_gateway import RenewStream
 from execactor.domain.fill import Execution
-from execactor.domain.messages import SnapshotArrived
+from execactor.domain.messages.reconciliation import SnapshotArrived
 from execactor.domain.reports import ExecutionReport
 
 

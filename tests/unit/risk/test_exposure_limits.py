@@ -8,7 +8,7 @@ from rule_makers import SYMBOL, dec, entry_intent, execution, order, stop_intent
 
 from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
-from execactor.domain.messages import RiskApproved
+from execactor.domain.messages.orders import RiskApproved
 from execactor.domain.order import Order, OrderIntent, OrderState, OrderType
 from execactor.domain.order_table import OrderTable
 from execactor.domain.position import Position

@@ -7,7 +7,7 @@ import pytest
 from rule_makers import dec, entry_intent, exit_intent, stop_intent, target_intent
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import RiskApproved
+from execactor.domain.messages.orders import RiskApproved
 from execactor.domain.order import OrderIntent, OrderType
 from execactor.domain.side import Side
 from execactor.risk.gate import last_look

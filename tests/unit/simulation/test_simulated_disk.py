@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from execactor.domain.messages import Alert, AlertLevel
+from execactor.domain.messages.account import Alert, AlertLevel
 from execactor.runtime import Abandoned, Simulation
 from execactor.simulation import CrashPoints, Stage
 from execactor.simulator import SimulatorConfig

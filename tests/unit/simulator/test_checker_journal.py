@@ -10,7 +10,7 @@ import pytest
 from run_builder import Run
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import EngineStateChanged
+from execactor.domain.messages.account import EngineStateChanged
 from execactor.domain.order import OrderIntent, OrderType, Role, Side
 from execactor.simulator.checker import check
 from execactor.simulator.checker.__main__ import main

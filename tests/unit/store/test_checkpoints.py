@@ -12,7 +12,7 @@ import apsw
 import pytest
 from rule_makers import SYMBOL
 
-from execactor.domain.messages import PlanStarted
+from execactor.domain.messages.decisions import PlanStarted
 from execactor.store import checkpoints, journal
 from execactor.store.checkpoints import Checkpointer
 from execactor.store.journal import Journal

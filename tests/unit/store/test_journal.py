@@ -10,18 +10,9 @@ from rule_makers import SYMBOL, dec, entry_intent, execution, order
 
 from execactor.domain.account import EngineState
 from execactor.domain.errors import ConfigurationError, InvariantViolated
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    EngineStateChanged,
-    PlanAccepted,
-    PlanEnded,
-    PlanRefused,
-    PlanStarted,
-    PositionAdopted,
-    PositionCorrected,
-    TradeClosed,
-)
+from execactor.domain.messages.account import Alert, AlertLevel, EngineStateChanged
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanRefused, PlanStarted, TradeClosed
+from execactor.domain.messages.reconciliation import PositionAdopted, PositionCorrected
 from execactor.domain.plan import Plan, Target
 from execactor.domain.position import Position
 from execactor.domain.side import Side

@@ -12,7 +12,7 @@ from execactor.store.journal import Journal
 APPEND = """
 import sys
 from pathlib import Path
-from execactor.domain.messages import PlanStarted
+from execactor.domain.messages.decisions import PlanStarted
 from execactor.store.journal import Journal
 journal = Journal(Path(sys.argv[1]), account="a1", now_ms=1)
 while True:

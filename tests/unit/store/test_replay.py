@@ -8,17 +8,9 @@ import pytest
 from rule_makers import SYMBOL, dec, entry_intent, execution, order, stop_intent
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import (
-    Alert,
-    AlertLevel,
-    EngineStateChanged,
-    PlanAccepted,
-    PlanEnded,
-    PlanStarted,
-    PositionAdopted,
-    PositionCorrected,
-    TradeClosed,
-)
+from execactor.domain.messages.account import Alert, AlertLevel, EngineStateChanged
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanStarted, TradeClosed
+from execactor.domain.messages.reconciliation import PositionAdopted, PositionCorrected
 from execactor.domain.order import OrderState, Pending
 from execactor.domain.plan import Plan
 from execactor.domain.position import Position

@@ -18,22 +18,11 @@ from execactor.actors.position import restored
 from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import (
-    CancelOrder,
-    EngineStateChanged,
-    EntryRefused,
-    MarkUpdate,
-    OrderUpdate,
-    PlanAccepted,
-    PlanEnded,
-    PlanRefused,
-    PlanStarted,
-    RequestApproval,
-    RequestReconcile,
-    SubmitProtective,
-    TradeClosed,
-    VenuePositionSeen,
-)
+from execactor.domain.messages.account import EngineStateChanged
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanRefused, PlanStarted, TradeClosed
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.orders import CancelOrder, EntryRefused, OrderUpdate, RequestApproval, SubmitProtective
+from execactor.domain.messages.reconciliation import RequestReconcile, VenuePositionSeen
 from execactor.domain.order import Facts, OrderEvent, OrderIntent, OrderState, OrderType, Pending, RejectCause, Role
 from execactor.domain.order_table import Change, OrderTable
 from execactor.domain.reports import ConditionalReport, ExecutionReport, OrderReport

@@ -8,7 +8,8 @@ from trading_desk import SECOND, asked, plan
 
 from execactor.actors.position import restored
 from execactor.domain.account import EngineState
-from execactor.domain.messages import EngineStateChanged, PlanAccepted, PlanEnded, PlanStarted
+from execactor.domain.messages.account import EngineStateChanged
+from execactor.domain.messages.decisions import PlanAccepted, PlanEnded, PlanStarted
 from execactor.domain.order import Order, OrderState
 from execactor.domain.plan import Plan
 from execactor.domain.side import Side

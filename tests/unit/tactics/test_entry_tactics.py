@@ -8,7 +8,7 @@ from trading_desk import SECOND, Desk, alerts, asked, cancels, endings, plan
 
 from execactor.actors.position import SIGNAL_VALID_MS
 from execactor.domain.account import EngineState
-from execactor.domain.messages import (
+from execactor.domain.messages.decisions import (
     FlatMode,
     FlatRequested,
     PlanAccepted,
@@ -16,8 +16,8 @@ from execactor.domain.messages import (
     PlanReceived,
     PlanRefused,
     PlanStarted,
-    RequestApproval,
 )
+from execactor.domain.messages.orders import RequestApproval
 from execactor.domain.order import OrderType, RejectCause, Role
 from execactor.domain.side import Side
 from execactor.tactics.entry import STALE

@@ -7,7 +7,8 @@ import pytest
 from rule_makers import dec, instrument
 from trading_desk import SECOND, Desk, asked, cancels, plan, reconciles
 
-from execactor.domain.messages import CancelOrder, FlatRequested, SubmitProtective
+from execactor.domain.messages.decisions import FlatRequested
+from execactor.domain.messages.orders import CancelOrder, SubmitProtective
 from execactor.domain.order import OrderType, RejectCause, Role, TimeInForce
 from execactor.domain.side import Side
 from execactor.tactics.trade import Phase

@@ -9,7 +9,7 @@ from model_venue import Crash, ModelVenue, Wire
 from rule_makers import dec
 from trading_desk import SECOND, plan
 
-from execactor.domain.messages import FlatRequested, PlanReceived
+from execactor.domain.messages.decisions import FlatRequested, PlanReceived
 from execactor.domain.order import Role
 
 Step = Callable[[Wire], None]

@@ -4,7 +4,8 @@ import pytest
 from rule_makers import dec
 from trading_desk import Desk, asked, cancels, endings, plan, reconciles
 
-from execactor.domain.messages import FlatRequested, VenuePositionSeen
+from execactor.domain.messages.decisions import FlatRequested
+from execactor.domain.messages.reconciliation import VenuePositionSeen
 from execactor.domain.side import Side
 from execactor.tactics.trade import Effect
 

@@ -9,7 +9,9 @@ from model_venue import ModelVenue, Wire
 from rule_makers import dec
 from trading_desk import SECOND, plan
 
-from execactor.domain.messages import CancelOrder, FlatRequested, PlanReceived, RequestReconcile, SubmitProtective
+from execactor.domain.messages.decisions import FlatRequested, PlanReceived
+from execactor.domain.messages.orders import CancelOrder, SubmitProtective
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Role
 from execactor.tactics.trade import Effect
 

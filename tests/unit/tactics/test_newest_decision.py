@@ -3,7 +3,8 @@
 from rule_makers import dec
 from trading_desk import Desk, asked, plan
 
-from execactor.domain.messages import EntryAbandoned, PlanRefused
+from execactor.domain.messages.decisions import PlanRefused
+from execactor.domain.messages.orders import EntryAbandoned
 
 
 def test_an_older_decision_does_not_replace_the_one_that_is_followed() -> None:

@@ -7,7 +7,9 @@ import pytest
 from rule_makers import dec
 from trading_desk import SECOND, Desk, alerts, asked, cancels, plan, reconciles
 
-from execactor.domain.messages import EnterSafeMode, OrderUpdate, SubmitProtective, VenuePositionSeen
+from execactor.domain.messages.account import EnterSafeMode
+from execactor.domain.messages.orders import OrderUpdate, SubmitProtective
+from execactor.domain.messages.reconciliation import VenuePositionSeen
 from execactor.domain.order import OrderType, RejectCause, Role
 from execactor.domain.side import Side
 from execactor.tactics.trade import Phase, TradePolicy

@@ -7,7 +7,9 @@ import pytest
 from rule_makers import dec, instrument
 from trading_desk import Desk, alerts, asked, cancels, plan, reconciles
 
-from execactor.domain.messages import FlatMode, FlatRequested, PositionCorrected, StrayExecution
+from execactor.domain.messages.decisions import FlatMode, FlatRequested
+from execactor.domain.messages.orders import StrayExecution
+from execactor.domain.messages.reconciliation import PositionCorrected
 from execactor.domain.order import OrderType, RejectCause, Role
 from execactor.domain.plan import Target
 from execactor.domain.position import Position

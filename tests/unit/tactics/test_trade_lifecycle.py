@@ -8,24 +8,18 @@ from rule_makers import BTC, SYMBOL, dec
 from trading_desk import SECOND, Desk, alerts, asked, cancels, endings, plan, reconciles
 
 from execactor.domain.account import EngineState
-from execactor.domain.messages import (
-    EngineStateChanged,
-    EntryRefused,
-    FlatConfirmed,
+from execactor.domain.messages.account import EngineStateChanged, FlatConfirmed, Flatten
+from execactor.domain.messages.decisions import (
     FlatMode,
     FlatRequested,
-    Flatten,
-    MarkUpdate,
-    OrderUpdate,
     PlanEnded,
     PlanReceived,
     PlanStarted,
-    PositionAdopted,
-    PositionCorrected,
-    StrayExecution,
     TradeClosed,
-    VenuePositionSeen,
 )
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.orders import EntryRefused, OrderUpdate, StrayExecution
+from execactor.domain.messages.reconciliation import PositionAdopted, PositionCorrected, VenuePositionSeen
 from execactor.domain.order import OrderType, RejectCause
 from execactor.domain.position import Position
 from execactor.domain.side import Side

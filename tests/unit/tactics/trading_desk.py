@@ -9,20 +9,11 @@ from rule_makers import BTC, SYMBOL, dec, execution
 from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
-from execactor.domain.messages import (
-    Alert,
-    CancelOrder,
-    EngineStateChanged,
-    EntryRefused,
-    MarkUpdate,
-    OrderUpdate,
-    PlanEnded,
-    PlanReceived,
-    RequestApproval,
-    RequestReconcile,
-    SubmitProtective,
-    TradeClosed,
-)
+from execactor.domain.messages.account import Alert, EngineStateChanged
+from execactor.domain.messages.decisions import PlanEnded, PlanReceived, TradeClosed
+from execactor.domain.messages.market import MarkUpdate
+from execactor.domain.messages.orders import CancelOrder, EntryRefused, OrderUpdate, RequestApproval, SubmitProtective
+from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Facts, Order, OrderEvent, OrderIntent, RejectCause
 from execactor.domain.order_table import Change, OrderTable
 from execactor.domain.plan import Plan, Target
