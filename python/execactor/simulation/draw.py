@@ -22,6 +22,7 @@ from execactor.simulation.plan import (
     StopVanishes,
     VenueFault,
 )
+from execactor.simulation.rarities import with_rarities
 from execactor.simulator.config import Quirks
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -66,7 +67,7 @@ def draw_plan(seed: int) -> Plan:
     crashes = tuple(
         Crash(point=_early(rng, 220), down_ms=_early(rng, 4_000)) for _ in range(rng.choice((0, 0, 1, 1, 1, 2, 3)))
     )
-    return Plan(
+    plan = Plan(
         seed=seed,
         symbols=symbols,
         acts=tuple(sorted(acts, key=lambda act: act.at_ms)),
@@ -78,6 +79,7 @@ def draw_plan(seed: int) -> Plan:
         odd_quirks=tuple(name for name in Quirks.__struct_fields__ if rng.random() < 0.2),
         volatility_bps=rng.choice((0.2, 0.5, 1.5)),
     )
+    return with_rarities(plan)
 
 
 def _trade(

@@ -154,6 +154,14 @@ class OtherHand(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     quantity: str
 
 
+class ForeignOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Somebody else rests an order on the account, far below the market, and takes it back after a while."""
+
+    at_ms: int
+    symbol: str
+    lasts_ms: int
+
+
 class Crash(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`kill -9` at the so-manyeth crash point (simulation/crash.py) since the start that followed the crash before; the
     next life begins after a while.
@@ -165,7 +173,7 @@ class Crash(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 Act: TypeAlias = Decide | GoFlat | Halt | Resume | Restart | Await | Pause | Strike
 Incident: TypeAlias = (
-    Steer | VenueFault | Partition | Reset | ClockJump | DiskFull | ActorsFail | StopVanishes | OtherHand
+    Steer | VenueFault | Partition | Reset | ClockJump | DiskFull | ActorsFail | StopVanishes | OtherHand | ForeignOrder
 )
 
 
@@ -175,6 +183,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     acts: of those who use the engine, in order of time. incidents: of the world. crashes: one after another.
     habits: how often the venue errs by itself until then. skew_ms: how far its clock is ahead. odd_quirks: of the
     venue's reported but unproven habits (simulator/config.py), those that are the other way in this run.
+    max_positions: the engine's limit; None: the configuration's.
     """
 
     seed: int
@@ -186,6 +195,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     habits: FaultProfile = "none"
     skew_ms: int = 0
     odd_quirks: tuple[str, ...] = ()
+    max_positions: int | None = None
     volatility_bps: float = 0.5
     step_ms: int = 100
 

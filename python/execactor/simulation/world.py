@@ -3,11 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
 
 from execactor.simulation.plan import (
     ActorsFail,
     ClockJump,
     DiskFull,
+    ForeignOrder,
     Incident,
     OtherHand,
     Partition,
@@ -18,8 +21,11 @@ from execactor.simulation.plan import (
 )
 from execactor.simulation.stage import Stage
 from execactor.simulator.admin import Admin
+from execactor.simulator.orders import Order, OrderRequest
 
 MS = 1_000_000
+_FAR_BELOW = Decimal("0.9")
+_FOREIGN_NOTIONAL = Decimal(1_000)
 
 
 class World:
@@ -30,6 +36,7 @@ class World:
         self._admin = Admin(stage.venue, lambda: None)
         self._cuts = 0
         self._disks = 0
+        self._foreign: list[Order] = []
         self.struck: Counter[str] = Counter()
 
     def arm(self, incident: Incident, begin_ns: int) -> None:
@@ -47,6 +54,8 @@ class World:
         stage.network.mend()
         stage.simulation.failures.share = 0
         stage.disk.full = False
+        for order in self._foreign:
+            self._take_back(order)
 
     def _happen(self, incident: Incident) -> None:
         stage = self._stage
@@ -76,6 +85,8 @@ class World:
                 self._drop_stop(symbol)
             case OtherHand(symbol=symbol, side=side, quantity=quantity):
                 self._admin.trade({"symbol": symbol, "side": side, "quantity": quantity})
+            case ForeignOrder(symbol=symbol, lasts_ms=lasts_ms):
+                self._rest_foreign_order(symbol, lasts_ms)
 
     def _venue_fault(self, name: str, count: int, options: dict[str, object]) -> None:
         venue = self._stage.venue
@@ -119,6 +130,28 @@ class World:
         ours = [algo for algo in conditional.algos.open(symbol) if "_sl" in algo.client_id]
         if ours:
             conditional.vanish(ours[0], "dropped without a word")
+
+    def _rest_foreign_order(self, name: str, lasts_ms: int) -> None:
+        venue = self._stage.venue
+        symbol, mark = venue.markets[name].symbol, venue.markets[name].mark
+        order = venue.exchange.place(
+            OrderRequest(
+                symbol=symbol,
+                side="BUY",
+                type="LIMIT",
+                ticks=symbol.nearest_ticks(mark * _FAR_BELOW),
+                lots=int(_FOREIGN_NOTIONAL / mark / symbol.step),
+                client_id=f"another-hand-{len(self._foreign)}",
+            )
+        )
+        venue.pulse.after(name)
+        self._foreign.append(order)
+        self._later(lasts_ms, partial(self._take_back, order))
+
+    def _take_back(self, order: Order) -> None:
+        if order.is_open:
+            self._stage.venue.exchange.cancel(order)
+            self._stage.venue.pulse.after(order.symbol.name)
 
     def _later(self, ms: int, call: Callable[[], None]) -> None:
         timeline = self._stage.simulation.timeline
