@@ -2,30 +2,36 @@
 
 import random
 from collections.abc import Callable
+from typing import Literal
 
 from execactor.runtime import RandomStreams
 from execactor.simulation.plan import (
     Act,
     ActorsFail,
+    ClockDrift,
     ClockJump,
     Crash,
     Decide,
     Direction,
     DiskFull,
+    ForcedClose,
     GoFlat,
     Halt,
     Incident,
+    OtherHand,
     Partition,
     Plan,
     Reset,
+    Silence,
     Steer,
     StopVanishes,
     VenueFault,
+    VenueRestart,
 )
-from execactor.simulation.rarities import with_rarities
 from execactor.simulator.config import Quirks
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
+_STREAMS: tuple[Literal["private", "market", "public"], ...] = ("private", "private", "market", "public")
 _DIRECTIONS: tuple[tuple[Direction, Direction], ...] = (("long", "short"), ("short", "long"))
 ROLES = ("entry", "sl", "tp1", "tp2", "slt", "exit")
 FAULTS = (
@@ -41,6 +47,8 @@ FAULTS = (
     "algo_ack_lost",
     "algo_stuck_triggering",
     "duplicate_event",
+    "duplicate_request",
+    "swap_events",
     "drop_event",
     "drop_depth",
     "user_stream_disconnect",
@@ -67,7 +75,7 @@ def draw_plan(seed: int) -> Plan:
     crashes = tuple(
         Crash(point=_early(rng, 220), down_ms=_early(rng, 4_000)) for _ in range(rng.choice((0, 0, 1, 1, 1, 2, 3)))
     )
-    plan = Plan(
+    return Plan(
         seed=seed,
         symbols=symbols,
         acts=tuple(sorted(acts, key=lambda act: act.at_ms)),
@@ -78,8 +86,8 @@ def draw_plan(seed: int) -> Plan:
         skew_ms=rng.choice((0, 0, rng.randrange(-900, 900))),
         odd_quirks=tuple(name for name in Quirks.__struct_fields__ if rng.random() < 0.2),
         volatility_bps=rng.choice((0.2, 0.5, 1.5)),
+        step_ms=rng.choice((100, 200, 250, 250)),
     )
-    return with_rarities(plan)
 
 
 def _trade(
@@ -150,9 +158,14 @@ def _incident(rng: random.Random, until_ms: int, symbols: tuple[str, ...]) -> In
         (2, lambda: _partition(rng, at_ms)),
         (1, lambda: Reset(at_ms=at_ms, lasts_ms=rng.choice((0, 0, _early(rng, 5_000))))),
         (0.7, lambda: ClockJump(at_ms=at_ms, by_ms=rng.choice((-3_000, -700, 400, 1_500, 4_000)))),
-        (0.7, lambda: DiskFull(at_ms=at_ms, lasts_ms=_early(rng, 3_000))),
+        (0.4, lambda: ClockDrift(at_ms=at_ms, lasts_ms=_early(rng, 8_000), ms_per_s=rng.choice((-200, -30, 20, 150)))),
+        (0.7, lambda: VenueRestart(at_ms=at_ms, lasts_ms=_early(rng, 6_000))),
+        (1, lambda: Silence(at_ms=at_ms, lasts_ms=_early(rng, 20_000), stream=rng.choice(_STREAMS))),
+        (0.7, lambda: _disk_full(rng, at_ms)),
         (1, lambda: ActorsFail(at_ms=at_ms, lasts_ms=_early(rng, 1_500), per_mille=rng.choice((5, 20, 60)))),
         (1, lambda: StopVanishes(at_ms=at_ms, symbol=rng.choice(symbols))),
+        (0.4, lambda: _other_hand(rng, at_ms, rng.choice(symbols))),
+        (0.4, lambda: _forced_close(rng, at_ms, rng.choice(symbols))),
     )
     return rng.choices([draw for _, draw in draws], [weight for weight, _ in draws])[0]()
 
@@ -181,6 +194,27 @@ def _venue_fault(rng: random.Random, at_ms: int) -> VenueFault:
 def _partition(rng: random.Random, at_ms: int) -> Partition:
     up, down = rng.choice(((True, True), (True, True), (True, False), (False, True)))
     return Partition(at_ms=at_ms, lasts_ms=_early(rng, 12_000), up=up, down=down)
+
+
+def _disk_full(rng: random.Random, at_ms: int) -> DiskFull:
+    return DiskFull(at_ms=at_ms, lasts_ms=_early(rng, 3_000), per_mille=rng.choice((1_000, 1_000, 500, 100)))
+
+
+def _other_hand(rng: random.Random, at_ms: int, symbol: str) -> OtherHand:
+    return OtherHand(
+        at_ms=at_ms,
+        symbol=symbol,
+        side=rng.choice(("BUY", "SELL")),
+        quantity=rng.choice(("0.01", "0.1")),
+        rests_bps=rng.choice((0, 30)),
+    )
+
+
+def _forced_close(rng: random.Random, at_ms: int, symbol: str) -> ForcedClose:
+    why: Literal["liquidation", "adl"] = rng.choice(("liquidation", "adl"))
+    return ForcedClose(
+        at_ms=at_ms, symbol=symbol, why=why, per_cent=100 if why == "liquidation" else rng.choice((30, 100))
+    )
 
 
 def _early(rng: random.Random, most: int) -> int:

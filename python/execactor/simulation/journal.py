@@ -15,12 +15,19 @@ Place = tuple[int, int]
 
 
 class Disk:
-    """What is known of the machine's disk. full: it takes no record. places: of each record, by sequence number."""
+    """What is known of the machine's disk. refused: share of all writes that fail; all of them when it is full.
+    places: of each record, by sequence number.
+    """
 
-    def __init__(self, here: Callable[[], Place]) -> None:
-        self.full = False
+    def __init__(self, here: Callable[[], Place], draw: Callable[[], float]) -> None:
+        self.refused = 0.0
+        self._draw = draw
         self.places: dict[int, Place] = {}
         self.here = here
+
+    def refuses(self) -> bool:
+        """Whether this write fails."""
+        return self.refused > 0 and self._draw() < self.refused
 
 
 class SimulatedJournal(Journal):
@@ -46,8 +53,8 @@ class SimulatedJournal(Journal):
         """See Journal."""
         if self._program.abandoned:
             return
-        if self._disk.full:
-            raise RetryLater(f"the journal {self.path} cannot be written: the simulated disk is full")
+        if self._disk.refuses():
+            raise RetryLater(f"the journal {self.path} cannot be written: the simulated disk refuses")
         self._crash.reach("journal.before", self._program)
         before = self.seq
         super().append_all(drafts)

@@ -116,6 +116,29 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     lasts_ms: int = 0
 
 
+class VenueRestart(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The venue's servers restart: every connection breaks, and for a while each request is refused with 503."""
+
+    at_ms: int
+    lasts_ms: int
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The connections of one stream that are open now stand, answer pings, and tell nothing for a while."""
+
+    at_ms: int
+    lasts_ms: int
+    stream: Literal["private", "market", "public"]
+
+
+class ClockDrift(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The wall clock of the engine's machine runs fast, or slow, for a while."""
+
+    at_ms: int
+    lasts_ms: int
+    ms_per_s: int
+
+
 class ClockJump(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The wall clock of the engine's machine jumps."""
 
@@ -124,10 +147,11 @@ class ClockJump(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class DiskFull(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The engine's disk takes no record for a while."""
+    """The engine's disk takes no record for a while, or refuses a share of all writes."""
 
     at_ms: int
     lasts_ms: int
+    per_mille: int = 1_000
 
 
 class ActorsFail(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -146,20 +170,22 @@ class StopVanishes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class OtherHand(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Somebody else trades at market on the same account."""
+    """Somebody else trades at market on the same account; with rests_bps the order rests so far from the market."""
 
     at_ms: int
     symbol: str
     side: Literal["BUY", "SELL"]
     quantity: str
+    rests_bps: int = 0
 
 
-class ForeignOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Somebody else rests an order on the account, far below the market, and takes it back after a while."""
+class ForcedClose(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The venue itself takes a part of the position away: liquidation, or auto-deleveraging."""
 
     at_ms: int
     symbol: str
-    lasts_ms: int
+    why: Literal["liquidation", "adl"]
+    per_cent: int = 100
 
 
 class Crash(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -173,7 +199,19 @@ class Crash(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 Act: TypeAlias = Decide | GoFlat | Halt | Resume | Restart | Await | Pause | Strike
 Incident: TypeAlias = (
-    Steer | VenueFault | Partition | Reset | ClockJump | DiskFull | ActorsFail | StopVanishes | OtherHand | ForeignOrder
+    Steer
+    | VenueFault
+    | Partition
+    | Reset
+    | VenueRestart
+    | Silence
+    | ClockJump
+    | ClockDrift
+    | DiskFull
+    | ActorsFail
+    | StopVanishes
+    | OtherHand
+    | ForcedClose
 )
 
 
@@ -183,7 +221,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     acts: of those who use the engine, in order of time. incidents: of the world. crashes: one after another.
     habits: how often the venue errs by itself until then. skew_ms: how far its clock is ahead. odd_quirks: of the
     venue's reported but unproven habits (simulator/config.py), those that are the other way in this run.
-    max_positions: the engine's limit; None: the configuration's.
     """
 
     seed: int
@@ -195,7 +232,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     habits: FaultProfile = "none"
     skew_ms: int = 0
     odd_quirks: tuple[str, ...] = ()
-    max_positions: int | None = None
     volatility_bps: float = 0.5
     step_ms: int = 100
 

@@ -38,7 +38,7 @@ class Stage:
         self.network = Network(simulation)
         self.crash = CrashPoints(simulation)
         self.venue = Venue(market, VenueTime(simulation, skew_ns))
-        self.disk = Disk(self._here)
+        self.disk = Disk(self._here, simulation.streams.of("disk").random)
         self.life = 0
         self._directory = directory
         self._kept: Path | None = None

@@ -24,6 +24,7 @@ from execactor.simulation.world import MS, World
 from execactor.simulator import SimulatorConfig
 from execactor.simulator.checker import Report, check
 from execactor.simulator.config import Quirks
+from execactor.simulator.symbols import DEFAULT_SYMBOLS
 from execactor.store.digest import replayed_digest, state_digest
 from execactor.store.recovery import replay
 
@@ -32,7 +33,14 @@ READY_S = 120.0
 REST_S = 75.0
 """An order that was acknowledged and lost counts as gone after a minute; a restart begins that minute anew."""
 LOOK_S = 0.02
+CALL_AGAIN_S = 10
+RECONCILE_S = 20
+"""More often than by default, so that what only a comparison can find is found while the end is awaited."""
+
 MOST_LIVES = 30
+LEVELS = 5
+"""Of the book, on each side: what the engine's decisions look at, and cheap to move."""
+
 _NEEDS_A_PERSON = frozenset({EngineState.SAFE_MODE, EngineState.HALTED})
 _FLAT = {"action": "flat", "entry_zone": ["0", "0"], "sl": "0", "position_size_usdt": "0", "leverage": "1"}
 _ENDED = "the simulation's end: a person resumes"
@@ -98,6 +106,8 @@ class _Trial:
         self.simulation = simulation
         market = SimulatorConfig(
             seed=plan.seed,
+            symbols=tuple(symbol for symbol in DEFAULT_SYMBOLS if symbol.name in plan.symbols),
+            levels=LEVELS,
             volatility_bps=plan.volatility_bps,
             step_ms=plan.step_ms,
             faults=plan.habits,
@@ -166,8 +176,7 @@ class _Trial:
     # One life
 
     async def _life(self) -> None:
-        risk = {} if self.plan.max_positions is None else {"max_positions": self.plan.max_positions}
-        engine = self.stage.engine(symbols=list(self.plan.symbols), risk=risk)
+        engine = self.stage.engine(symbols=list(self.plan.symbols), reconcile={"interval_s": RECONCILE_S})
         self._births.append(self.stage.crash.reached)
         if self._crashes and not self._calm and not self._armed:
             self._armed = True
@@ -258,8 +267,9 @@ class _Trial:
             self._calm = True
             self.world.calm()
             self.stage.note("faults over")
+        await self._strangers_noticed(engine)
         end_ns = self.simulation.timeline.now_ns + int(REST_S * SECOND)
-        called: set[str] = set()
+        called: dict[str, int] = {}
         resumed_ns = self.simulation.timeline.now_ns + 3 * SECOND
         while not await self._at_rest(engine):
             if self.simulation.timeline.now_ns > end_ns:
@@ -273,13 +283,27 @@ class _Trial:
                 self.stage.note("engine resumed")
                 await engine.resume(_ENDED)
             for symbol in self.plan.symbols:
-                if symbol not in called and engine.state not in _NEEDS_A_PERSON:
-                    called.add(symbol)
-                    await self._act(engine, GoFlat(at_ms=0, key=f"e{self.stage.life}{symbol[:1]}", symbol=symbol))
+                if engine.state not in _NEEDS_A_PERSON and self._now_s() >= called.get(symbol, 0):
+                    called[symbol] = self._now_s() + CALL_AGAIN_S
+                    key = f"e{self.stage.life}{symbol[:1]}{self._now_s()}"
+                    await self._act(engine, GoFlat(at_ms=0, key=key, symbol=symbol))
             await asyncio.sleep(0.25)
         await asyncio.sleep(3)
         self.stage.note("quiescent")
         self.report = await self._judged(engine)
+
+    async def _strangers_noticed(self, engine: Engine) -> None:
+        """Somebody else's order that rests means SAFE MODE, at the latest after a comparison; then it goes."""
+        end_s = self._now_s() + RECONCILE_S + 5
+        while self.world.strangers and engine.state not in _NEEDS_A_PERSON:
+            if self._now_s() > end_s:
+                self.problems.append(f"somebody else's order rests for {RECONCILE_S + 5} s, and no SAFE MODE")
+                break
+            await asyncio.sleep(0.25)
+        self.world.withdraw_strangers()
+
+    def _now_s(self) -> int:
+        return self.simulation.timeline.now_ns // SECOND
 
     async def _at_rest(self, engine: Engine) -> bool:
         exchange = self.stage.venue.exchange

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class ConditionalOrders:
     """The venue's algo service: NEW -> TRIGGERING -> TRIGGERED (an engine order exists) -> FINISHED.
 
-    The engine order has its own id; its client id is the clientAlgoId (nautilus relies on it; venue guarantee M).
+    The engine order has its own id; its client id is the clientAlgoId (nautilus relies on it; M, so a quirk).
     """
 
     def __init__(self, exchange: "Exchange") -> None:
@@ -54,6 +54,12 @@ class ConditionalOrders:
         if algo.status != "NEW":
             raise errors.unknown_cancel()
         self._end(algo, "CANCELED")
+
+    def check_client_id(self, client_id: str) -> None:
+        """Raises -4116 when an open conditional order has this id."""
+        known = self.algos.find(None, client_id)
+        if known is not None and known.is_open:
+            raise errors.duplicate_client_id()
 
     def vanish(self, algo: AlgoOrder, reason: str) -> None:
         """Makes an acknowledged order disappear without a word (fault algo_ack_lost)."""
@@ -108,9 +114,9 @@ class ConditionalOrders:
     def _screen(self, request: AlgoRequest) -> None:
         exchange, symbol = self._exchange, request.symbol.name
         if request.client_id is not None:
-            known = self.algos.find(None, request.client_id)
-            if known is not None and known.is_open:
-                raise errors.duplicate_client_id()
+            self.check_client_id(request.client_id)
+            if exchange.quirks.one_namespace_of_client_ids:
+                exchange.orders.check_client_id(symbol, request.client_id)
         if self.algos.open_count() >= MAX_CONDITIONAL_ORDERS:
             raise errors.too_many_conditional()
         sign = 1 if request.side == "BUY" else -1
@@ -159,7 +165,7 @@ class ConditionalOrders:
             type="MARKET",
             lots=lots,
             reduce_only=request.reduce_only or request.close_position,
-            client_id=algo.client_id,
+            client_id=algo.client_id if exchange.quirks.triggered_order_keeps_client_id else None,
             stp=request.stp,
         )
         if not exchange.covers(order):

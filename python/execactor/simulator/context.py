@@ -14,9 +14,14 @@ from execactor.simulator.private import PrivateStreams
 from execactor.simulator.pulse import Pulse
 from execactor.simulator.rate_limits import RateLimits
 
+UNLISTED_MS = 40_000
+"""So long a new conditional order could not be found (freqtrade issue 12681, M)."""
+
 
 class Context(msgspec.Struct, kw_only=True):
-    """The venue's parts, for the operations. countdowns: dead-man switches by symbol."""
+    """The venue's parts, for the operations. countdowns: dead-man switches by symbol. down: every request is refused
+    with 503, and every handshake, as while its servers restart.
+    """
 
     clock: Clock
     exchange: Exchange
@@ -25,6 +30,7 @@ class Context(msgspec.Struct, kw_only=True):
     pulse: Pulse
     rates: RateLimits
     countdowns: dict[str, Timer] = {}
+    down: bool = False
 
     def now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000
@@ -40,7 +46,9 @@ class Context(msgspec.Struct, kw_only=True):
         return self.exchange.order_history.at(order.id, self.seen_ns(), order)
 
     def seen_algo(self, algo: AlgoOrder | None) -> AlgoOrder | None:
-        if algo is None or not self.faults.listing_lag_ms:
+        if algo is None or self._unlisted(algo):
+            return None
+        if not self.faults.listing_lag_ms:
             return algo
         return self.exchange.algo_history.at(algo.id, self.seen_ns(), algo)
 
@@ -51,9 +59,16 @@ class Context(msgspec.Struct, kw_only=True):
         return _open(self.exchange.order_history.all_at(self.seen_ns()), symbol)
 
     def seen_algos(self, symbol: str | None) -> list[AlgoOrder]:
-        if not self.faults.listing_lag_ms:
-            return self.exchange.conditional.algos.open(symbol)
-        return _open(self.exchange.algo_history.all_at(self.seen_ns()), symbol)
+        if self.faults.listing_lag_ms:
+            algos = _open(self.exchange.algo_history.all_at(self.seen_ns()), symbol)
+        else:
+            algos = self.exchange.conditional.algos.open(symbol)
+        return [algo for algo in algos if not self._unlisted(algo)]
+
+    def _unlisted(self, algo: AlgoOrder) -> bool:
+        """Whether a conditional order is too new to be found (a quirk)."""
+        late = self.exchange.quirks.conditional_orders_listed_late
+        return late and algo.status == "NEW" and self.now_ms() - algo.created_ms < UNLISTED_MS
 
 
 Listed = TypeVar("Listed", Order, AlgoOrder)

@@ -18,9 +18,7 @@ from execactor.simulator.params import Params
 from execactor.simulator.trading_operations import find_client_id, find_order
 
 UNKNOWN_ERROR = "Unknown error, please check your request or try again later."
-LATE_MS = 900
-"""Within the shortest receive window that the engine asks for: what comes later the matching engine refuses (-5028)."""
-
+_REPEATED = frozenset({"stop", "take_profit", "exit", "cancel"})
 _SECRETS = frozenset({"signature", "apiKey"})
 
 
@@ -55,6 +53,7 @@ class Call(msgspec.Struct, kw_only=True):
     id: int = 0
     kind: str = ""
     client_id: str = ""
+    repeats: bool = False
     facts: Mapping[str, str] = {}  # where a fault may be aimed
 
 
@@ -89,6 +88,18 @@ class Desk:
             self._send(call, answer, respond)
         self._context.pulse.deliver(delay)
         self._context.pulse.after(call.params.get("symbol") if call.operation.changes else None)
+        self._repeat(call)
+
+    def _repeat(self, call: Call) -> None:
+        """Fault duplicate_request: the same bytes arrive once more, and the second answer reaches nobody.
+
+        Not those of an entry: ids are unique among open orders only, so a second one may fill too, which no engine
+        could prevent.
+        """
+        if call.repeats or call.kind not in _REPEATED:
+            return
+        if self._context.faults.draw("duplicate_request", **call.facts) is not None:
+            self.handle(msgspec.structs.replace(call, repeats=True), lambda _answer: None)
 
     def _log_request(self, call: Call) -> None:
         shown = {name: value for name, value in call.params.items() if name not in _SECRETS}
@@ -108,6 +119,8 @@ class Desk:
 
     def _before(self, call: Call) -> Answer | Lost | None:
         """What stops a call before it is executed; None lets it through."""
+        if self._context.down:
+            return Answer(503, {"code": -1001, "msg": "Service Unavailable."})
         limited = self._limited(call)
         if limited is not None:
             return limited
@@ -155,11 +168,6 @@ class Desk:
             return Answer(
                 503, {"code": int(failed.get("code", -1001)), "msg": failed.get("msg", "Service Unavailable.")}
             )
-        late = faults.draw("executed_late", **call.facts) if call.operation.changes else None
-        if late is not None:
-            seconds = faults.delay_s({"delay_ms": LATE_MS, **late})
-            self._context.clock.call_later(seconds, lambda: self._run_late(call))
-            return Answer(503, {"code": -1000, "msg": UNKNOWN_ERROR})
         if call.via == "rest" and call.operation.changes:
             silent = faults.draw("rest_timeout", **call.facts)
             if silent is not None:
@@ -190,10 +198,6 @@ class Desk:
             return Answer(200, call.operation.run(self._context, call.params))
         except VenueError as refusal:
             return Answer(refusal.status, refusal.body())
-
-    def _run_late(self, call: Call) -> None:
-        self._run(call)
-        self._context.pulse.after(call.params.get("symbol"))
 
     def _race(self, call: Call) -> None:
         """Fault cancel_races_fill: the order fills, in part or in whole, just before the cancel reaches it."""

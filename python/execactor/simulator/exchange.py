@@ -154,6 +154,33 @@ class Exchange:
                     self._book(order, (order.ticks, fill.lots), maker=True)
         self.conditional.check(symbol)
 
+    def close_by_force(self, symbol: str, lots: int, client_id: str) -> Order:
+        """The venue itself takes lots off a position: a liquidation ("autoclose-...") or ADL ("adl_autoclose").
+
+        A liquidation first ends the symbol's open orders (er 5). Raises -2022 without a position.
+        """
+        position = self.account.positions[symbol]
+        listed = self.markets[symbol].symbol
+        sign = -1 if position.quantity > 0 else 1
+        held = screening.closable_lots(position, listed, sign)
+        if not held:
+            raise errors.reduce_only_rejected()
+        if client_id.startswith("autoclose-"):
+            for order in self.orders.open(symbol):
+                order.expiry_reason = 5
+                self._end(order, "EXPIRED")
+        request = OrderRequest(
+            symbol=listed,
+            side="BUY" if sign > 0 else "SELL",
+            type="MARKET",
+            lots=min(lots, held),
+            reduce_only=True,
+            client_id=client_id,
+        )
+        order = self.accept(request, original_type="LIQUIDATION")
+        self.settle(symbol)
+        return order
+
     def set_leverage(self, symbol: str, leverage: int) -> None:
         self.account.set_leverage(symbol, leverage)
         self.margin.refresh(symbol)
@@ -190,6 +217,8 @@ class Exchange:
         open_orders = self.orders.open(symbol.name)
         if request.client_id is not None:
             self.orders.check_client_id(symbol.name, request.client_id)
+            if self.quirks.one_namespace_of_client_ids:
+                self.conditional.check_client_id(request.client_id)
         if request.type == "LIMIT" and len(open_orders) >= symbol.max_open_orders:
             raise errors.too_many_orders()
         screening.check_price(request, market.mark)

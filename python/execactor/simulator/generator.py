@@ -35,12 +35,23 @@ class _Quote:
 
 
 class GeneratedMarket(Market):
-    """See the module. volatility_bps: standard deviation of the mid over one second of market time."""
+    """See the module. volatility_bps: standard deviation of the mid over one second of market time. levels: of the
+    ladder, on each side.
+    """
 
-    def __init__(self, symbol: Symbol, rng: random.Random, *, volatility_bps: float, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        symbol: Symbol,
+        rng: random.Random,
+        *,
+        volatility_bps: float,
+        speed: float = 1.0,
+        levels: int = LADDER_LEVELS,
+    ) -> None:
         super().__init__(symbol, first_update_id=1_000_000)
         self._rng = rng
         self._speed = speed
+        self._levels = levels
         self._volatility = volatility_bps / 10_000
         self._tick_lot = float(symbol.tick * symbol.step)
         self._book = MatchingBook()
@@ -170,11 +181,11 @@ class GeneratedMarket(Market):
             self._market_order(_LADDER, sign, lots, ticks)
 
     def _climb(self, sign: int, nearest: int) -> None:
-        """Keeps the ladder's rungs of one side: LADDER_LEVELS of them from the nearest outwards."""
+        """Keeps the ladder's rungs of one side: `levels` of them from the nearest outwards."""
         if self._climbed.get(sign) == nearest:
             return
         self._climbed[sign] = nearest
-        wanted = range(nearest, nearest - sign * LADDER_LEVELS, -sign)
+        wanted = range(nearest, nearest - sign * self._levels, -sign)
         for key in [key for key in self._ladder if key[0] == sign and key[1] not in wanted]:
             self._cancel(self._ladder[key])
         for rung in wanted:

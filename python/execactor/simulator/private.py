@@ -28,15 +28,20 @@ class Link(Protocol):
 
 
 class PrivateSession:
-    """One connection to the private stream. wanted: event names, all when empty. combined: wrapped with the key."""
+    """One connection to the private stream. wanted: event names, all when empty. combined: wrapped with the key.
+    silent: it stands and tells nothing.
+    """
 
     def __init__(self, link: Link, listen_key: str, wanted: frozenset[str], *, combined: bool) -> None:
         self.link = link
         self.listen_key = listen_key
+        self.silent = False
         self._wanted = wanted
         self._combined = combined
 
     def wants(self, event: Event) -> bool:
+        if self.silent:
+            return False
         return not self._wanted or event["e"] in self._wanted or event["e"] == "listenKeyExpired"
 
     def encode(self, event: Event) -> bytes:
@@ -101,7 +106,8 @@ class PrivateStreams:
         self._forget_key()
         event = listen_key_expired(key, self._clock.now_ns() // 1_000_000)
         for session in self._sessions:
-            self._send(session, event)
+            if not session.silent:
+                self._send(session, event)
         self._sessions.clear()
 
     def open(self, link: Link, listen_key: str, wanted: frozenset[str], *, combined: bool) -> PrivateSession:
@@ -122,6 +128,16 @@ class PrivateStreams:
         for session in sessions:
             session.link.close(1001, reason)
 
+    def fall_silent(self) -> None:
+        """Tell nothing more on the connections that are open now; what they miss never comes."""
+        for session in self._sessions:
+            session.silent = True
+
+    def speak(self) -> None:
+        """Tell again what happens from now on."""
+        for session in self._sessions:
+            session.silent = False
+
     def publish(self, events: list[Event], delay_s: float = 0.0) -> None:
         """Delivers events in order, not before the delay; later ones wait behind earlier ones."""
         due = self._clock.now_ns() + int(delay_s * 1e9)
@@ -141,7 +157,16 @@ class PrivateStreams:
             if wait_ns > 0:
                 self._pump = self._clock.call_later(wait_ns / 1e9, self._run)
                 return
-            self._deliver(self._line.popleft().event)
+            event = self._line.popleft().event
+            if self._overtaken(event):
+                self._deliver(self._line.popleft().event)
+            self._deliver(event)
+
+    def _overtaken(self, event: Event) -> bool:
+        """Fault swap_events: the next one goes first. Events of one type keep their order, always (section 8)."""
+        if not self._line or self._line[0].time_ns > self._clock.now_ns() or self._line[0].event["e"] == event["e"]:
+            return False
+        return self._faults.draw("swap_events", **_facts(event)) is not None
 
     def _deliver(self, event: Event) -> None:
         facts = _facts(event)

@@ -34,13 +34,13 @@ def closable_lots(position: Position, symbol: Symbol, sign: int) -> int:
 
 
 def reduce_only_lots(request: OrderRequest, position: Position, open_orders: list[Order], quirks: Quirks) -> int:
-    """Lots a reduce-only order may have: cut to the position (M: the sheet leaves the cut open).
+    """Lots a reduce-only order may have: cut to the position, by a quirk (M: the sheet leaves the cut open).
 
-    Raises -2022 when it would not reduce, and with the quirk -4118 when a resting reduce-only limit already covers
-    the whole position.
+    Raises -2022 when it would not reduce, or for more than the position where nothing is cut, and with the quirk -4118
+    when a resting reduce-only limit already covers the whole position.
     """
     held = closable_lots(position, request.symbol, request.sign)
-    if not held:
+    if not held or (request.lots > held and not quirks.reduce_only_is_cut):
         raise errors.reduce_only_rejected()
     if quirks.full_reduce_only_limit_blocks:
         resting = (o for o in open_orders if o.reduce_only and o.type == "LIMIT" and o.sign == request.sign)

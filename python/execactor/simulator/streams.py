@@ -56,13 +56,14 @@ def parse_name(text: str, markets: Mapping[str, Market]) -> StreamName:
 
 
 class MarketSession:
-    """One connection to public or market streams, with its live subscriptions."""
+    """One connection to public or market streams, with its live subscriptions. silent: it stands and tells nothing."""
 
     def __init__(self, link: Link, hub: "MarketStreams", category: Category, *, combined: bool) -> None:
         self.link = link
         self.category = category
         self.combined = combined
         self.names: set[StreamName] = set()
+        self.silent = False
         self._hub = hub
         self._received: list[int] = []
 
@@ -135,6 +136,19 @@ class MarketStreams:
         for name in session.names:
             self._leave(name, session)
         session.names = set()
+
+    def fall_silent(self, category: Category) -> None:
+        """Tell nothing more on the connections of this category that are open now."""
+        for session in self._sessions():
+            session.silent = session.silent or session.category == category
+
+    def speak(self) -> None:
+        """Tell again what happens from now on."""
+        for session in self._sessions():
+            session.silent = False
+
+    def _sessions(self) -> Iterable[MarketSession]:
+        return (session for sessions in self._topics.values() for session in sessions)
 
     def publish_best(self, symbol: str, now_ms: int) -> None:
         """bookTicker, at once, when the best prices or sizes changed."""
@@ -210,6 +224,8 @@ class MarketStreams:
         raw = orjson.dumps(event)
         wrapped = b""
         for session in self._topics[name]:
+            if session.silent:
+                continue
             if session.combined and not wrapped:
                 wrapped = b'{"stream":"%s","data":%s}' % (name.text.encode(), raw)
             session.link.send(wrapped if session.combined else raw)

@@ -160,6 +160,8 @@ class Venue:
 
     def connect(self, path: str, query: str, link: Link) -> "Session":
         """One WebSocket handshake. Raises VenueError (its status is the HTTP status of the refusal)."""
+        if self.context.down:
+            raise VenueError(-1001, "Service Unavailable.", 503)
         route = [part for part in path.split("/") if part]
         match route:
             case ["ws-fapi", "v1"]:
@@ -252,7 +254,11 @@ def _markets(config: SimulatorConfig) -> dict[str, Market]:
     """Raises ValueError when the capture is of a symbol that the configuration does not list."""
     markets: dict[str, Market] = {
         symbol.name: GeneratedMarket(
-            symbol, _rng(config.seed, symbol.name), volatility_bps=config.volatility_bps, speed=config.speed
+            symbol,
+            _rng(config.seed, symbol.name),
+            volatility_bps=config.volatility_bps,
+            speed=config.speed,
+            levels=config.levels,
         )
         for symbol in config.symbols
     }

@@ -272,6 +272,12 @@ def test_too_many_requests() -> None:
     assert still.code(PLACE, **LIMIT) == -1003
 
 
+def test_a_venue_that_restarts() -> None:
+    still = StillVenue()
+    still.venue.context.down = True
+    assert still.code(PLACE, **LIMIT) == -1001
+
+
 def test_a_frame_that_is_no_request() -> None:
     still = StillVenue()
     wire = Wire()

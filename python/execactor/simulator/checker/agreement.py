@@ -13,6 +13,7 @@ from .invariants import Finding, at_line
 from .ledger import Ledger, plain
 
 _ZERO = Decimal(0)
+_FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 _PNL_TOLERANCE = Decimal("0.000001")
 
 Order = OrderChange | AlgoChange
@@ -48,8 +49,15 @@ def disagreements(
     if "open_orders" in report:
         found += _open_orders(set(report["open_orders"]), {client_id for client_id in live if names.ours(client_id)})
     if "trades" in report:
-        found += _results(report["trades"], [trade for trade in trades if trade.ours])
+        mixed = {fill.symbol for fill in (movement.fill for movement in ledger.movements) if _by_hand(fill, names)}
+        told = [trade for trade in report["trades"] if trade["symbol"] not in mixed]
+        found += _results(told, [trade for trade in trades if trade.ours and trade.symbol not in mixed])
     return found
+
+
+def _by_hand(fill: Fill, names: Names) -> bool:
+    """Whether somebody else traded: what of the result is ours is then a matter of opinion. The venue's own is not."""
+    return not (names.ours(fill.client_id) or fill.client_id.startswith(_FORCED))
 
 
 def digests(report: Mapping[str, Any], notes: Iterable[Note]) -> list[Finding]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .decoding import decode
-from .events import Event
+from .events import AlgoChange, Event, Fill, OrderChange
 from .fields import MalformedError
 
 
@@ -89,8 +89,11 @@ def _in_sequence(
 
 
 def _decode(bodies: list[tuple[int, Mapping[str, Any]]]) -> tuple[list[Event], list[str]]:
+    """What a conditional order's trigger makes goes by that order's name, whatever the venue calls it."""
     events: list[Event] = []
     problems: list[str] = []
+    conditional: dict[int, str] = {}
+    children: dict[int, str] = {}
     for line, body in bodies:
         kind, t = body.get("kind"), body.get("t")
         if not isinstance(kind, str) or not isinstance(t, int):
@@ -101,6 +104,12 @@ def _decode(bodies: list[tuple[int, Mapping[str, Any]]]) -> tuple[list[Event], l
         except MalformedError as error:
             problems.append(f"line {line}: {kind}: {error}")
             continue
+        if isinstance(event, AlgoChange):
+            conditional[event.algo_id] = event.client_id
+        elif isinstance(event, OrderChange) and event.parent in conditional:
+            children[event.order_id] = conditional[event.parent]
+        if isinstance(event, OrderChange | Fill) and event.order_id in children:
+            event = event._replace(client_id=children[event.order_id])
         if event is not None:
             events.append(event)
     return events, problems
