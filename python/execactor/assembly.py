@@ -49,6 +49,7 @@ logger = logging.getLogger(__name__)
 MS = 1_000_000
 SECOND = 1_000 * MS
 CONNECT_S = 20.0
+STOP_DEADLINE_NS = 10 * SECOND
 
 NEVER_GIVEN_UP = Supervision(keep_trying_ns=SECOND)
 """Others rely on every actor of the engine, and protection must go on as well as it can."""
@@ -224,6 +225,20 @@ def _watch(context: Context, system: ActorSystem) -> None:
 
     system.on_escalation.append(escalated)
     system.dead_letters.subscribe(lost)
+
+
+async def take_down(made: Assembly) -> None:
+    """Stop every actor, close the connections and the journal, and leave the account to others."""
+    made.context.closing = True
+    made.care.stop()
+    if await made.system.stop([made.root], STOP_DEADLINE_NS):
+        logger.error("the actors did not stop in time and were aborted")
+    await made.context.venue.close()
+    made.context.recorder.end_turn()
+    if not made.context.durable:
+        logger.critical("the journal could not be written to its end: the next start learns the rest from the venue")
+    made.context.journal.close()
+    made.lock.release()
 
 
 def report_of(made: Assembly) -> dict[str, Any]:

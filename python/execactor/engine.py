@@ -2,32 +2,29 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import pykka
-
 from execactor import assembly, config
 from execactor.actors.account import AccountStatus, Begin
 from execactor.actors.examination import difference
-from execactor.actors.position import Describe, PositionView
+from execactor.actors.position import PositionView
 from execactor.actors.recorder import Tap
 from execactor.assembly import Assembly
 from execactor.config import Config, Credentials
 from execactor.domain.account import EngineState
 from execactor.domain.decision import Decision, parse_decision
 from execactor.domain.errors import ExecactorError
-from execactor.domain.messages.account import EngineStateChanged, Kill, Resume
+from execactor.domain.messages.account import Kill, Resume
 from execactor.domain.messages.decisions import DecisionReceived, FlatMode, Receipt, SignalReceived, TradeClosed
 from execactor.domain.messages.orders import CancelOrder
 from execactor.domain.messages.reconciliation import RequestReconcile
 from execactor.domain.order import Order, OrderState, Role
 from execactor.domain.signal import Signal, SignalAction, signal_problem
-from execactor.listeners import Callback, Expectations, Fill, Listeners
+from execactor.listeners import Callback, Expectations, Fill, Listeners, StateChanges
 from execactor.outcomes import (
     EmergencyStop,
     OrderResult,
@@ -39,20 +36,17 @@ from execactor.outcomes import (
     kill_complete,
     status_of,
 )
-from execactor.performance import Performance
+from execactor.overview import Overview, asked
 from execactor.reconcile.findings import Finding
 from execactor.risk.kill_switch import Stage
 from execactor.runtime import Clock, SystemClock
-from execactor.runtime.future import as_awaitable
 from execactor.store.journal import Journal
 from execactor.store.lock import HALT_MARKER
-from execactor.store.records import ExecutionAttributed, ExecutionBooked, OrderChanged, Reconciled, Record
-from execactor.store.recovery import RECENT
+from execactor.store.records import Reconciled
 from execactor.venues.port import Venue
 
 logger = logging.getLogger(__name__)
 
-STOP_DEADLINE_NS = 10_000_000_000
 ANSWER_S = 5.0
 _SLICES = 3
 """Of the dispatcher's time, for a decision that was handed over: enough for its order to leave on a busy machine."""
@@ -82,10 +76,9 @@ class Engine:
         self._venue = venue
         self._open_journal = open_journal
         self._assembly: Assembly | None = None
-        self._performance = Performance()
-        self._fills: deque[Fill] = deque(maxlen=RECENT)
+        self._overview = Overview(settings, self._running)
         self._expectations = Expectations()
-        self._state_waiters: list[tuple[frozenset[EngineState], asyncio.Future[EngineState]]] = []
+        self._state_changes = StateChanges()
 
     @classmethod
     def from_config(cls, source: Config | Path | str | Mapping[str, Any], **options: Any) -> Self:
@@ -131,7 +124,7 @@ class Engine:
             await assembly.persistently(lambda: venue.connect(router, books))
         except BaseException:
             if made is not None:
-                await self._tear_down(made)
+                await assembly.take_down(made)
             else:
                 await venue.close()
                 lock.release()
@@ -148,13 +141,13 @@ class Engine:
         Raises TimeoutError.
         """
         beyond = frozenset(EngineState) - {EngineState.STARTING, EngineState.RECONCILING}
-        return await asyncio.wait_for(self._state_in(beyond), timeout_s)
+        return await asyncio.wait_for(self._state_changes.until(beyond, lambda: self.state), timeout_s)
 
     async def stop(self) -> None:
         """Stop taking work, close connections and the journal. Orders at the venue stay: they protect the positions."""
         made, self._assembly = self._assembly, None
         if made is not None:
-            await self._tear_down(made)
+            await assembly.take_down(made)
             await self.listeners.drain()
 
     def collect_when_idle(self) -> None:
@@ -174,7 +167,7 @@ class Engine:
         made = self._running()
         if signal.symbol not in made.context.positions:
             return Validation(valid=False, reason=f"symbol {signal.symbol} is not among the configured symbols")
-        view = await self._position(signal.symbol)
+        view = await self._overview.position(signal.symbol)
         mark = Decimal(view.mark_price) if view.mark_price is not None else None
         problem = signal_problem(signal, stop_required=self.config.protection.stop_required, reference_price=mark)
         if problem is None and not signal.action.closes and not self.state.takes_risk:
@@ -192,12 +185,12 @@ class Engine:
             reason = f"symbol {signal.symbol} is not among the configured symbols"
             return OrderResult(success=False, key=signal.idempotency_key, error=reason)
         received_ns = made.context.clock.monotonic_ns()
-        receipt: Receipt = await _asked(actor, SignalReceived(signal=signal, received_ns=received_ns))
+        receipt: Receipt = await asked(actor, SignalReceived(signal=signal, received_ns=received_ns))
         if not receipt.accepted or receipt.duplicate or signal.action.closes:
             error = "" if receipt.accepted else receipt.reason
             return OrderResult(success=receipt.accepted, key=receipt.key, duplicate=receipt.duplicate, error=error)
         answer = self._expectations.expect(lambda record: entry_result(record, receipt.key))
-        answered = await self._answered_entry(signal.symbol, receipt.key)
+        answered = await self._overview.entry_result(signal.symbol, receipt.key)
         try:
             return answered if answered is not None else await asyncio.wait_for(answer, timeout_s)
         except TimeoutError:
@@ -255,7 +248,7 @@ class Engine:
 
         Protective orders are not cancelled (False): the engine would place them again.
         """
-        order = await self._order(client_id)
+        order = await self._overview.order(client_id)
         if order is None or order.intent.role.protective:
             return False
         ending = self._expectations.expect(lambda record: ended(record, client_id))
@@ -272,7 +265,7 @@ class Engine:
 
     async def get_order_status(self, client_id: str) -> OrderStatus | None:
         """An order of this engine's last 24 hours by its client id; None when there is none."""
-        order = await self._order(client_id)
+        order = await self._overview.order(client_id)
         return None if order is None else status_of(order)
 
     def monitor_fills(self) -> AsyncIterator[Fill]:
@@ -281,9 +274,7 @@ class Engine:
 
     async def get_performance_metrics(self) -> dict[str, Any]:
         """Figures in the shape of source document 002: engine, positions, risk, monitoring."""
-        context = self._running().context
-        views = await self.positions()
-        return self._performance.report(str(self.config.mode), self.state, views, context.view, context.latencies)
+        return await self._overview.figures()
 
     async def emergency_stop(self, reason: str = "emergency stop", *, timeout_s: float = 30.0) -> EmergencyStop:
         """Pull the kill switch and wait until the venue showed no position twice; stays off until `resume`."""
@@ -309,7 +300,7 @@ class Engine:
 
     async def resume(self, reason: str) -> str | None:
         """Lift PAUSED, SAFE_MODE or HALTED after a comparison with the venue; returns why that is refused, or None."""
-        refusal: str | None = await _asked(self._running().context.account, Resume(reason=reason))
+        refusal: str | None = await asked(self._running().context.account, Resume(reason=reason))
         return refusal
 
     def kill(self, reason: str) -> None:
@@ -331,27 +322,23 @@ class Engine:
 
     async def account_status(self) -> AccountStatus:
         """State, reason, epoch and the stage of the kill sequence."""
-        status: AccountStatus = await _asked(self._running().context.account, Describe())
-        return status
+        return await self._overview.account()
 
     async def positions(self) -> list[PositionView]:
         """Every symbol's trade."""
-        return [await self._position(symbol) for symbol in self._running().context.positions]
+        return await self._overview.positions()
 
     async def orders(self) -> list[Order]:
         """Orders of the last 24 hours, ended ones included."""
-        found: list[Order] = []
-        for actor in self._running().context.orders.values():
-            found += await _asked(actor, Describe())
-        return found
+        return await self._overview.orders()
 
     def trades(self) -> list[TradeClosed]:
         """The last 10,000 closed trades, those of earlier runs included, oldest first; the journal holds all."""
-        return list(self._performance.trades)
+        return self._overview.trades()
 
     def fills(self) -> list[Fill]:
         """The last 10,000 fills, those of earlier runs included, oldest first; the journal holds all."""
-        return list(self._fills)
+        return self._overview.fills()
 
     @property
     def journal(self) -> Journal:
@@ -368,22 +355,7 @@ class Engine:
 
     async def status(self) -> dict[str, Any]:
         """What `execactor status` shows."""
-        context = self._running().context
-        account = await self.account_status()
-        return {
-            "state": account.state,
-            "reason": account.reason,
-            "mode": self.config.mode,
-            "account": context.settings.account,
-            "symbols": list(context.settings.symbols),
-            "epoch": account.epoch,
-            "kill_stage": account.kill_stage,
-            "equity": context.view,
-            "trades": len(self._performance.trades),
-            **assembly.report_of(self._running()),
-            "books": await _asked(context.market, Describe()),
-            "alerts": await _asked(context.alert, Describe()),
-        }
+        return await self._overview.status()
 
     def on_filled(self, callback: Callback) -> Callback:
         """Call with the Order once it is filled whole. Callbacks may be async; their exceptions are logged."""
@@ -411,67 +383,6 @@ class Engine:
         return self._assembly
 
     def _listen(self, made: Assembly) -> None:
-        context = made.context
-        self._performance = Performance()
-        self._performance.trades.extend(context.recovered.trades)
-        recovered = (Fill(client_id=name, execution=execution) for name, execution in context.recovered.executions)
-        self._fills = deque(recovered, maxlen=RECENT)
-        context.taps.extend(
-            (self.listeners.on_record, self._performance.on_record, self._expectations.on_record, self._on_record)
-        )
-        context.state_listeners.append(self._on_state)
-
-    def _on_record(self, record: Record) -> None:
-        match record:
-            case ExecutionBooked(client_id=client_id, execution=execution):
-                self._fills.append(Fill(client_id=client_id, execution=execution))
-            case ExecutionAttributed(client_id=client_id, execution=execution):
-                attributed = Fill(client_id=client_id, execution=execution)
-                told = (attributed if fill.execution.key == execution.key else fill for fill in self._fills)
-                self._fills = deque(told, maxlen=RECENT)
-
-    def _on_state(self, change: EngineStateChanged) -> None:
-        for wanted, answer in self._state_waiters:
-            if change.state in wanted and not answer.done():
-                answer.set_result(change.state)
-        self._state_waiters = [waiter for waiter in self._state_waiters if not waiter[1].done()]
-
-    async def _state_in(self, wanted: frozenset[EngineState]) -> EngineState:
-        if self.state in wanted:
-            return self.state
-        answer: asyncio.Future[EngineState] = asyncio.get_running_loop().create_future()
-        self._state_waiters.append((wanted, answer))
-        return await answer
-
-    async def _position(self, symbol: str) -> PositionView:
-        view: PositionView = await _asked(self._running().context.positions[symbol], Describe())
-        return view
-
-    async def _order(self, client_id: str) -> Order | None:
-        return next((order for order in await self.orders() if order.client_id == client_id), None)
-
-    async def _answered_entry(self, symbol: str, key: str) -> OrderResult | None:
-        orders: tuple[Order, ...] = await _asked(self._running().context.orders[symbol], Describe())
-        for order in reversed(orders):
-            result = entry_result(OrderChanged(order=order), key)
-            if result is not None:
-                return result
-        return None
-
-    async def _tear_down(self, made: Assembly) -> None:
-        made.context.closing = True
-        made.care.stop()
-        if await made.system.stop([made.root], STOP_DEADLINE_NS):
-            logger.error("the actors did not stop in time and were aborted")
-        await made.context.venue.close()
-        made.context.recorder.end_turn()
-        if not made.context.durable:
-            logger.critical(
-                "the journal could not be written to its end: the next start learns the rest from the venue"
-            )
-        made.context.journal.close()
-        made.lock.release()
-
-
-async def _asked(actor: pykka.ActorRef[Any], message: Any) -> Any:
-    return await as_awaitable(actor.ask(message, block=False))
+        made.context.taps.extend((self.listeners.on_record, self._expectations.on_record))
+        self._overview.follow(made)
+        made.context.state_listeners.append(self._state_changes.on_state)

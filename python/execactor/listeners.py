@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
+from execactor.domain.messages.account import EngineStateChanged
 from execactor.domain.messages.decisions import PlanEnded
 from execactor.domain.order import Order, OrderState
 from execactor.store.records import ExecutionBooked, OrderChanged, Record
@@ -126,6 +128,28 @@ class Expectations:
                 if result is not None:
                     future.set_result(result)
         self._open = [entry for entry in self._open if not entry[1].done()]
+
+
+class StateChanges:
+    """Who waits for a state of the engine."""
+
+    def __init__(self) -> None:
+        self._waiters: list[tuple[frozenset[EngineState], asyncio.Future[EngineState]]] = []
+
+    def on_state(self, change: EngineStateChanged) -> None:
+        """A listener of the engine's state."""
+        for wanted, answer in self._waiters:
+            if change.state in wanted and not answer.done():
+                answer.set_result(change.state)
+        self._waiters = [waiter for waiter in self._waiters if not waiter[1].done()]
+
+    async def until(self, wanted: frozenset[EngineState], now: Callable[[], EngineState]) -> EngineState:
+        """The first of these states that the engine is in, from now on."""
+        if now() in wanted:
+            return now()
+        answer: asyncio.Future[EngineState] = asyncio.get_running_loop().create_future()
+        self._waiters.append((wanted, answer))
+        return await answer
 
 
 async def _guarded(awaitable: Awaitable[None], event: str) -> None:

@@ -27,7 +27,18 @@ ARROWS = {
 ROOM_OF = {
     **{room: room for room in ARROWS},
     **dict.fromkeys(
-        ["assembly", "config", "control", "listeners", "loop_care", "performance", "outcomes", "offline_kill"], "engine"
+        [
+            "assembly",
+            "config",
+            "control",
+            "listeners",
+            "loop_care",
+            "offline_kill",
+            "outcomes",
+            "overview",
+            "performance",
+        ],
+        "engine",
     ),
     "__main__": "service",
     "_core": "_core",

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "python" / "execactor"
 ROOMS = ("actors", "venues", "store", "signals", "simulator", "simulation")
-FILES = ("engine.py", "assembly.py", "listeners.py", "outcomes.py", "performance.py")
+FILES = ("engine.py", "assembly.py", "listeners.py", "outcomes.py", "overview.py", "performance.py")
 REAL_WORLD = {
     "venues/transport.py": "real sockets; a simulation has its own transport",
     "store/checkpoints.py": "a thread; a simulation makes its checkpoints at once",
