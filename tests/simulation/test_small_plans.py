@@ -50,3 +50,8 @@ def test_what_a_full_disk_did_not_take_is_written_when_it_has_room_again() -> No
     full = DiskFull(at_ms=6_900, lasts_ms=500)
     flat = GoFlat(at_ms=7_000, key="f0", symbol=SYMBOL)
     assert run(plan(decide(), flat, end_ms=7_600, incidents=[full])).problems == ()
+
+
+def test_a_ban_is_waited_for_before_the_venues_clock_is_known() -> None:
+    banned = VenueFault(at_ms=0, name="http_418", count=2)
+    assert run(plan(decide(at_ms=3_000), end_ms=4_000, incidents=[banned], skew_ms=-600)).problems == ()

@@ -123,6 +123,12 @@ def test_how_long_a_ban_lasts(message: str, retry_after_ms: int, wait_ms: int) -
     assert error.after_ms == wait_ms
 
 
+def test_the_end_of_a_ban_means_nothing_while_the_venues_time_is_unknown() -> None:
+    text = f"IP banned until {NOW_MS + 1_000}."
+    assert Refusal(418, -1003, text, now_ms=None, retry_after_ms=9_000).retry_after_ms == 9_000
+    assert Refusal(418, -1003, text, now_ms=None).retry_after_ms == 120_000
+
+
 def test_too_many_requests_without_a_word_on_time_stop_for_a_second() -> None:
     assert refusal(429, -1003, "slow down").retry_after_ms == 1_000
 

@@ -180,16 +180,17 @@ class Refusal(ExecactorError):
     """An answer that is not the wished one.
 
     retry_after_ms: how long to wait. The end of a ban that the message names says it exactly; else the venue's
-    Retry-After counts, else the table's default. now_ms: the venue's time.
+    Retry-After counts, else the table's default. now_ms: the venue's time; None while it is not known, so that the end
+    of a ban tells nothing.
     """
 
-    def __init__(self, status: int, code: int, message: str, *, now_ms: int, retry_after_ms: int = 0) -> None:
+    def __init__(self, status: int, code: int, message: str, *, now_ms: int | None, retry_after_ms: int = 0) -> None:
         self.status = status
         self.code = code
         self.rule = rule_for(status, code, message)
         self.retry_after_ms = retry_after_ms or self.rule.retry_after_ms
         banned = _BANNED_UNTIL.search(message)
-        if banned is not None:
+        if banned is not None and now_ms is not None:
             self.retry_after_ms = max(0, int(banned.group(1)) - now_ms) + _BAN_MARGIN_MS
         super().__init__(f"{self.rule.meaning} (HTTP {status}, code {code}: {message[:200]})")
 

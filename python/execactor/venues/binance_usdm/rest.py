@@ -168,6 +168,6 @@ class Rest:
             status,
             error.code,
             error.msg,
-            now_ms=self._venue_clock.timestamp_ms(),
+            now_ms=self._venue_clock.timestamp_ms() if self._venue_clock.measured else None,
             retry_after_ms=1_000 * int(retry_after) if retry_after.isdigit() else 0,
         )

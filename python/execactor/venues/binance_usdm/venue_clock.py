@@ -20,6 +20,12 @@ class VenueClock:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ahead_ns = clock.now_ns() - clock.monotonic_ns()
+        self._measured = False
+
+    @property
+    def measured(self) -> bool:
+        """Whether the venue was asked for its time; until then our wall clock stands in."""
+        return self._measured
 
     def timestamp_ms(self) -> int:
         """Now, at the venue."""
@@ -48,5 +54,6 @@ class VenueClock:
             round_trip_ns = self._clock.monotonic_ns() - sent_ns
             if best_ns is None or round_trip_ns < best_ns:
                 best_ns = round_trip_ns
+                self._measured = True
                 # The venue cuts its time to whole milliseconds: half of one is missing on average.
                 self._ahead_ns = server_ms * _NS_PER_MS + _HALF_MS_NS - (sent_ns + round_trip_ns // 2)
