@@ -122,6 +122,20 @@ def _(log: LogBuilder) -> None:
     leave(log, log.stop("capi_sl_d1_a2", "SELL", "94"))
 
 
+@case("a base stop takes the place of a dropped one, though a tightened one was dropped too")
+def _(log: LogBuilder) -> None:
+    log.algo(long_position(log), "VANISHED")
+    log.algo(log.stop("capi_slt_d1", "SELL", "98", "1"), "VANISHED")
+    leave(log, log.stop("capi_sl_d1_a2", "SELL", "95"))
+
+
+@case("but not further away than it was", trips="from 95 for all to 94 for all")
+def _(log: LogBuilder) -> None:
+    log.algo(long_position(log), "VANISHED")
+    log.algo(log.stop("capi_slt_d1", "SELL", "98", "1"), "VANISHED")
+    leave(log, log.stop("capi_sl_d1_a2", "SELL", "94"))
+
+
 @case("the next position may have a wider stop")
 def _(log: LogBuilder) -> None:
     leave(log, long_position(log))

@@ -92,14 +92,29 @@ class _Watch:
         position = self.positions.get(change.symbol, _ZERO)
         if not position or not self.names.ours(change.client_id) or change.status not in {"NEW", "CANCELED"}:
             return
-        believed = change.status == "CANCELED"
-        ladder = self.stops.placed_for(change.symbol, position, self.names.head, believed=believed)
+        new = change.status == "NEW"
+        ladder = self._placed(change.symbol, position, believed=not new)
         if not covers(ladder, position):
             return
-        before = self.best.get(change.symbol)
-        if before is not None and proceeds(ladder, position) < proceeds(before, position):
+        before = self.best.get(change.symbol, ())
+        if new:
+            before = self._without_lost(before, change)
+        if before and proceeds(ladder, position) < proceeds(before, position):
             self.widened.append(at_line("I4", change.line, _describe(change, before, ladder)))
-        self.best[change.symbol] = ladder
+        self.best[change.symbol] = self._placed(change.symbol, position, believed=True)
+
+    def _placed(self, symbol: str, position: Decimal, *, believed: bool) -> Ladder:
+        return self.stops.placed_for(symbol, position, self.names.head, believed=believed)
+
+    def _without_lost(self, ladder: Ladder, successor: AlgoChange) -> Ladder:
+        """What the venue dropped is no measure for a new stop, unless it takes the dropped one's place."""
+        lost = self.stops.dropped(successor.symbol)
+        role = self._role(successor.client_id)
+        return tuple(rung for rung in ladder if rung.client_id not in lost or self._role(rung.client_id) == role)
+
+    def _role(self, client_id: str) -> str:
+        name = self.names.parse(client_id)
+        return "" if name is None else name.role
 
 
 def watch(evidence: Evidence) -> tuple[list[Naked], list[Finding]]:

@@ -16,6 +16,7 @@ class Rung:
 
     trigger: Decimal
     quantity: Decimal | None
+    client_id: str = field(default="", compare=False)
 
 
 Ladder = tuple[Rung, ...]
@@ -41,8 +42,8 @@ class _Stop:
         """A triggered stop closes what its order was born with, however much is held by now."""
         whole = self.child.quantity if self.child is not None else self.algo.quantity
         if self.child is None and self.algo.close_position:
-            return Rung(self.algo.trigger, None)
-        return Rung(self.algo.trigger, (whole or _ZERO) - self.filled)
+            return Rung(self.algo.trigger, None, self.algo.client_id)
+        return Rung(self.algo.trigger, (whole or _ZERO) - self.filled, self.algo.client_id)
 
 
 @dataclass(slots=True)
@@ -92,6 +93,10 @@ class StopBook:
         return _ladder(
             (stop for stop in own if stop.working or (believed and stop.algo.status == "VANISHED")), position
         )
+
+    def dropped(self, symbol: str) -> set[str]:
+        """Client ids of the stops that the venue dropped without telling."""
+        return {stop.algo.client_id for stop in self._stops.get(symbol, {}).values() if stop.algo.status == "VANISHED"}
 
     def _closing(self, symbol: str, position: Decimal) -> Iterator[_Stop]:
         return (stop for stop in self._stops.get(symbol, {}).values() if stop.closes(position))
