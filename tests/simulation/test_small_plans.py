@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from execactor.simulation.plan import Crash, Decide, DiskFull, GoFlat, Plan, VenueFault
+from execactor.simulation.plan import Crash, Decide, DiskFull, GoFlat, Plan, Reset, VenueFault
 from execactor.simulation.trial import run
 
 SYMBOL = "BTCUSDT"
@@ -55,3 +55,8 @@ def test_what_a_full_disk_did_not_take_is_written_when_it_has_room_again() -> No
 def test_a_ban_is_waited_for_before_the_venues_clock_is_known() -> None:
     banned = VenueFault(at_ms=0, name="http_418", count=2)
     assert run(plan(decide(at_ms=3_000), end_ms=4_000, incidents=[banned], skew_ms=-600)).problems == ()
+
+
+def test_connections_that_break_while_the_engine_connects_leave_no_stream_down() -> None:
+    for at_ms in range(380, 460, 20):
+        assert run(plan(decide(at_ms=1_000), end_ms=1_500, incidents=[Reset(at_ms=at_ms)])).problems == (), at_ms

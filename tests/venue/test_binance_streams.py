@@ -75,6 +75,18 @@ class TestPrivateStream:
         bench.venue.private.tell(DEPOSIT)
         assert isinstance(bench.events[-1], AccountReport)
 
+    async def test_a_connect_that_failed_midway_may_have_told_of_a_loss_so_the_next_tells_that_the_streams_stand(
+        self,
+    ) -> None:
+        bench = Bench()
+        bench.venue.refused = "/market/"
+        with pytest.raises(RetryLater):
+            await bench.connect()
+        bench.venue.refused = None
+        await bench.connect()
+        assert kinds(bench) == [PrivateStreamRestored]
+        assert bench.market.states == ["restored"]
+
     async def test_before_its_24_hours_are_over_it_is_replaced_without_a_gap(self) -> None:
         bench = await connected()
         old = bench.venue.private

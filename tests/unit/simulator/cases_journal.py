@@ -70,10 +70,19 @@ def _(run: Run) -> None:
     run.log.request("order.place", newClientOrderId="capi_entry_d1", side="BUY")
 
 
+@case("I7", "it may arrive when the disk has room again")
+def _(run: Run) -> None:
+    run.log.note("disk full")
+    run.log.note("disk restored")
+    run.wait(900)
+    run.log.request("algoOrder.place", clientAlgoId="capi_sl_d1", side="SELL", closePosition="true")
+
+
 @case("I7", "a full disk excuses nothing for ever", trips="capi_sl_d1 is sent, and the journal knows no intent")
 def _(run: Run) -> None:
     run.log.note("disk full")
     run.log.note("disk restored")
+    run.wait(1_100)
     run.log.request("algoOrder.place", clientAlgoId="capi_sl_d1", side="SELL", closePosition="true")
 
 

@@ -174,12 +174,36 @@ def _(run: Run) -> None:
     run.send("capi_entry_d1")
 
 
+@case("I5", "also when the harness notes the HALT at once")
+def _(run: Run) -> None:
+    run.journal.intent("capi_entry_d1", "BUY", price="100")
+    halt(run)
+    run.log.note("engine halted")
+    run.wait(900)
+    run.send("capi_entry_d1")
+
+
+@case("I5", "but not when it was meant afterwards", trips="can take new risk after the HALT")
+def _(run: Run) -> None:
+    run.log.note("engine halted")
+    run.place("capi_entry_d1", "BUY")
+
+
 @case("I5", "one that waited here may not", trips="takes risk 1100 ms after the engine became HALTED")
 def _(run: Run) -> None:
     run.journal.intent("capi_entry_d1", "BUY", price="100")
     halt(run)
     run.wait(1100)
     run.send("capi_entry_d1")
+
+
+@case("I5", "unless its time stamp shows that it left before, and the network held it")
+def _(run: Run) -> None:
+    run.journal.intent("capi_entry_d1", "BUY", price="100")
+    stamp = run.log.now_ns // 1_000_000
+    halt(run)
+    run.wait(9_000)
+    run.send("capi_entry_d1", timestamp=str(stamp))
 
 
 @case("I5", "closing goes on, and after a person resumed so do entries")

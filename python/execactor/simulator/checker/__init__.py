@@ -93,7 +93,7 @@ def check(
 
 
 def _judge(log: VenueLog, evidence: Evidence, engine: Mapping[str, Any], broken: Iterable[Finding]) -> Report:
-    events, names, ledger = evidence.events, evidence.names, evidence.ledger
+    names, ledger = evidence.names, evidence.ledger
     table = tabulate(evidence.among(OrderChange, AlgoChange, Fill), complete=log.kinds.get("end", 0) > 0)
     entries = watch_entries(evidence.among(OrderChange, AlgoChange, Fill, DecisionFed), names)
     naked, widened = watch(evidence)
@@ -106,7 +106,7 @@ def _judge(log: VenueLog, evidence: Evidence, engine: Mapping[str, Any], broken:
         *broken,
         *(duplicate.finding() for duplicate in entries.duplicates),
         *entries.findings,
-        *watch_requests(events, names),
+        *watch_requests(evidence),
         *widened,
         *exposure.findings,
         *wrong_openings(ledger.movements, names),

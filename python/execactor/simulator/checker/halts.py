@@ -9,7 +9,7 @@ from .evidence import Evidence
 from .invariants import Finding, at_line, at_record
 from .journal_records import EngineState, Intended
 from .ledger import plain
-from .requests import CANCELS, HALTED, RESUMED, placed_id, reduces
+from .requests import CANCELS, HALTED, RESUMED, left_ns, placed_id, reduces
 from .restarts import ns
 
 _SEVERITY = {"RUNNING": 0, "PAUSED": 1, "SAFE_MODE": 2, "HALTED": 3}
@@ -83,8 +83,8 @@ def _risk_taken(evidence: Evidence, stops: Sequence[_Stop]) -> Iterator[Finding]
             if intent.seq > stop.seq:
                 text = f"{client_id} takes risk, and was meant after the engine had become {stop.state}"
                 yield at_line("I5", event.line, text)
-            elif event.t > stop.t + ns(evidence.allow.in_flight_s):
-                late = (event.t - stop.t) // 1_000_000
+            elif left_ns(event) > stop.t + ns(evidence.allow.in_flight_s):
+                late = (left_ns(event) - stop.t) // 1_000_000
                 yield at_line(
                     "I5", event.line, f"{client_id} takes risk {late} ms after the engine became {stop.state}"
                 )

@@ -11,6 +11,7 @@ from .invariants import Finding, at_line, at_record
 from .journal_reader import Journal
 from .journal_records import Booked, Intended, OrderStood
 from .requests import placed_id, reduces, true
+from .restarts import ns
 
 
 def judge_intents(evidence: Evidence) -> Iterator[Finding]:
@@ -23,15 +24,18 @@ def judge_intents(evidence: Evidence) -> Iterator[Finding]:
     for intent in journal.of(Intended):
         intents.setdefault(intent.client_id, intent)
     disk_full = False
+    excused_until = 0
     for event in evidence.among(Request, Note):
         if isinstance(event, Note):
+            if disk_full and event.text == "disk restored":
+                excused_until = event.t + ns(evidence.allow.in_flight_s)
             disk_full = (disk_full or event.text == "disk full") and event.text != "disk restored"
-        if isinstance(event, Request) and not (disk_full and reduces(event)):
+        elif isinstance(event, Request) and not (reduces(event) and (disk_full or event.t <= excused_until)):
             yield from _sent(event, intents, evidence.names)
 
 
 def _sent(request: Request, intents: Mapping[str, Intended], names: Names) -> Iterator[Finding]:
-    """One request beside its intent. While the disk takes nothing, what reduces risk goes out all the same."""
+    """One request beside its intent. While the disk takes nothing, what reduces risk leaves all the same."""
     client_id = placed_id(request)
     if client_id is None or not names.ours(client_id):
         return

@@ -1,13 +1,16 @@
 """What the engine must not ask the venue for, whatever the venue answers (I5, I14, A1)."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .client_ids import Names, acceptable
 from .events import LIVE_ALGO, LIVE_ORDER, AlgoChange, Event, Fault, Note, OrderChange, Request, Response
+from .evidence import Evidence
 from .invariants import Finding, at_line
+from .journal_records import Intended
+from .restarts import ns
 
 PLACEMENTS: Mapping[str, str] = {
     "POST /fapi/v1/order": "newClientOrderId",
@@ -32,9 +35,15 @@ _NO_EFFECT = frozenset({-1021, -5028})
 
 @dataclass(slots=True)
 class RequestWatch:
-    """Judges requests in the log's order against what the log had shown by then."""
+    """Judges requests in the log's order against what the log had shown by then.
+
+    meant: by client id, the newest line of the log when the journal took the intent. in_flight_ns: the longest that a
+    request may be under way.
+    """
 
     names: Names
+    meant: Mapping[str, int] = field(default_factory=dict)
+    in_flight_ns: int = 0
     findings: list[Finding] = field(default_factory=list)
     _orders: dict[int, OrderChange] = field(default_factory=dict)
     _algos: dict[int, AlgoChange] = field(default_factory=dict)
@@ -76,14 +85,19 @@ class RequestWatch:
             return
         if not name.role or not acceptable(client_id):
             self._violate("I14", request, f"{client_id!r} does not follow the scheme of client ids")
-        if self._halted is not None and (name.opens or not reduces(request)):
-            text = f"{client_id} can take new risk after the HALT at line {self._halted.line}"
-            self._violate("I5", request, text)
+        halted = self._halted
+        if halted is not None and (name.opens or not reduces(request)) and not self._under_way(request, halted):
+            self._violate("I5", request, f"{client_id} can take new risk after the HALT at line {halted.line}")
         self._asked[request.id] = client_id
         self._sent[client_id] += 1
         if self._sent[client_id] > 1 + self._may_repeat[client_id]:
             accepted = " though the venue had accepted it" if client_id in self._accepted else ""
             self._violate("I14", request, f"{client_id} is sent again{accepted}")
+
+    def _under_way(self, request: Request, halted: Note) -> bool:
+        """Whether it was meant before the HALT, and may have left before, too."""
+        meant = self.meant.get(placed_id(request) or "")
+        return meant is not None and meant < halted.line and left_ns(request) <= halted.t + self.in_flight_ns
 
     def _touched(self, request: Request) -> Iterator[str]:
         """Client ids a cancel or amend reaches; the venue takes its own id before the client's when both are given."""
@@ -104,10 +118,12 @@ class RequestWatch:
         self.findings.append(at_line(check, request.line, text))
 
 
-def watch_requests(events: Iterable[Event], names: Names) -> list[Finding]:
+def watch_requests(evidence: Evidence) -> list[Finding]:
     """Judge a whole log."""
-    seen = RequestWatch(names)
-    for event in events:
+    journal = evidence.journal
+    meant = {} if journal is None else {intent.client_id: intent.after for intent in journal.of(Intended)}
+    seen = RequestWatch(evidence.names, meant, ns(evidence.allow.in_flight_s))
+    for event in evidence.events:
         seen.apply(event)
     return seen.findings
 
@@ -117,6 +133,12 @@ def placed_id(request: Request) -> str | None:
     parameter = PLACEMENTS.get(request.method)
     client_id = None if parameter is None else request.params.get(parameter)
     return client_id if isinstance(client_id, str) else None
+
+
+def left_ns(request: Request) -> int:
+    """When it left the engine, by its own time stamp: a cut network may have held it for long on its way."""
+    stamp = str(request.params.get("timestamp"))
+    return min(request.t, int(stamp) * 1_000_000) if stamp.isdigit() else request.t
 
 
 def reduces(request: Request) -> bool:

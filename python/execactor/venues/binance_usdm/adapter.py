@@ -11,7 +11,15 @@ from execactor.domain.errors import ConfigurationError, RetryLater, VenueFatal
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
 from execactor.domain.order import OrderIntent
-from execactor.domain.reports import CancelResult, NotFound, QueryResult, SubmitResult, Unknown, VenueEvent
+from execactor.domain.reports import (
+    CancelResult,
+    NotFound,
+    PrivateStreamRestored,
+    QueryResult,
+    SubmitResult,
+    Unknown,
+    VenueEvent,
+)
 from execactor.venues.binance_frames import Unreadable
 from execactor.venues.binance_usdm import account, answers, encode, limits
 from execactor.venues.binance_usdm.background import Background
@@ -74,6 +82,7 @@ class BinanceUsdm:
         self._user_stream: UserStream | None = None
         self._market: MarketStream | None = None
         self._clock_timer: TimerHandle | None = None
+        self._stumbled = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -114,11 +123,14 @@ class BinanceUsdm:
             await account.prepare(self._rest, self._settings)
             await self._open_streams(on_event, market)
         except (NotSent, Unreadable) as error:
+            self._stumbled = True
             await self._shut_streams()
             raise RetryLater(str(error)) from None
         except BaseException:
+            self._stumbled = True
             await self._shut_streams()
             raise
+        self._stumbled = False
         self._measure_clock_later()
 
     async def close(self) -> None:
@@ -217,7 +229,12 @@ class BinanceUsdm:
         if self._ws_api is not None:
             await self._ws_api.start()
         await self._user_stream.start()
+        # A connect that failed may have told that a stream was lost, and closed it before it stood again.
+        if self._stumbled:
+            on_event(PrivateStreamRestored(reason="connected after a failure"))
         await self._market.start()
+        if self._stumbled and self._market.up:
+            market.on_market_restored()
 
     async def _shut_streams(self) -> None:
         for stream in (self._ws_api, self._market, self._user_stream):

@@ -87,6 +87,11 @@ class MarketStream:
         self._silences = [_Silence(SILENCE_NS[route]) for route, _ in urls]
         self._watch: TimerHandle | None = None
 
+    @property
+    def up(self) -> bool:
+        """Whether no connection is known to be lost."""
+        return not self._down
+
     async def start(self) -> None:
         """Open all connections. Raises NotSent when one cannot be opened."""
         for connection in self._connections:
