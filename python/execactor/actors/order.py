@@ -139,9 +139,9 @@ class OrderActor(OrderKeeper):
                 self._publish(change)
                 if status is not None and status.event is not OrderEvent.ACKNOWLEDGED:
                     self._apply_status(status, seen=False)
-            case Rejected(reason=reason, cause=cause, retryable=retryable, code=code):
+            case Rejected(reason=reason, cause=cause, retryable=retryable, retry_after_ms=after_ms, code=code):
                 why = f"{reason} ({code})" if code else reason
-                facts = Facts(reason=why, cause=cause, retryable=retryable)
+                facts = Facts(reason=why, cause=cause, retryable=retryable, retry_after_ms=after_ms)
                 self._publish(self.table.apply(client_id, OrderEvent.REJECTED, now_ns=now_ns, facts=facts))
                 if cause is RejectCause.FATAL:
                     reason = f"{client_id}: the venue refuses to work with this account: {why}"

@@ -233,7 +233,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     filled, quote_filled: sums over the executions that we booked; venue_filled: the largest cumulative quantity that
     the venue reported. verified: an event, a query or a listing showed the order (an acknowledgement alone does not).
     child_id: the venue's id of the order that a triggered conditional order became; triggered: its condition was met.
-    retryable: it ended REJECTED for a cause that may pass (overload, rate limit), so a successor makes sense.
+    retryable: it ended REJECTED for a cause that may pass (overload, rate limit), so a successor makes sense;
+    retry_after_ms: not before so long after that, as the venue asked.
     *_ns: monotonic; sent_ns is the hand-over to the socket.
     """
 
@@ -247,6 +248,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     pending: Pending | None = None
     verified: bool = False
     retryable: bool = False
+    retry_after_ms: int = 0
     cause: RejectCause | None = None
     reason: str = ""
     triggered: bool = False
@@ -281,7 +283,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What came with an order event, as far as known. reason, cause and retryable belong to an end or a loss."""
+    """What came with an order event, as far as known. From `reason` on it belongs to an end or a loss."""
 
     venue_id: str | None = None
     child_id: str | None = None
@@ -290,6 +292,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     cause: RejectCause | None = None
     retryable: bool = False
+    retry_after_ms: int = 0
 
 
 NO_FACTS = Facts()
@@ -315,7 +318,7 @@ def advance(order: Order, event: OrderEvent, *, now_ns: int, facts: Facts = NO_F
         return (msgspec.structs.replace(order, **changes) if changes else order), following
     changes["state"] = following
     if facts.reason or facts.cause is not None:
-        changes |= {"reason": facts.reason, "cause": facts.cause, "retryable": facts.retryable}
+        changes |= {name: getattr(facts, name) for name in ("reason", "cause", "retryable", "retry_after_ms")}
     if following in (OrderState.TRIGGERING, OrderState.TRIGGERED):
         changes["triggered"] = True
     if event is OrderEvent.SENT:

@@ -13,7 +13,7 @@ from execactor.domain.order import OrderState, OrderType, Role
 from execactor.domain.plan import Plan, Target
 from execactor.domain.side import Side
 from execactor.domain.signal import Signal
-from execactor.tactics.trade import Effect, TradeState, asking, cancelling, intent_of
+from execactor.tactics.trade import MS, Effect, TradeState, asking, cancelling, intent_of
 
 STALE = "the decision is stale"
 SUPERSEDED = "a newer decision came"
@@ -166,7 +166,10 @@ def _may_try_again(state: TradeState, now_ns: int) -> bool:
         order.state is OrderState.REJECTED and order.retryable and not order.filled and order.settled
         for order in entries
     )
-    return failed and len(entries) < state.policy.entry_attempts and state.backoff_over(entries, now_ns)
+    if not failed or len(entries) >= state.policy.entry_attempts or not state.backoff_over(entries, now_ns):
+        return False
+    # An attempt before the venue takes requests again would be refused here, and be one attempt less.
+    return all(now_ns >= order.ended_ns + order.retry_after_ms * MS for order in entries)
 
 
 def withdraw(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:

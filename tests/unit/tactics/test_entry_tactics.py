@@ -146,6 +146,23 @@ def test_an_entry_refused_for_a_passing_cause_gets_two_more_attempts_with_growin
     assert endings(effects) == [("d1", False)]
 
 
+def test_an_entry_refused_until_a_time_is_made_again_then_and_spends_no_attempt_before() -> None:
+    desk = Desk()
+    desk.receive()
+    desk.refuse("capi_entry_d1", RejectCause.OVERLOADED, retryable=True, after_ms=5_000)
+    assert asked(desk.wait(4_990)) == []
+    assert asked(desk.wait(400)) == ["capi_entry_d1_a2"]
+
+
+def test_an_entry_refused_for_longer_than_its_decision_is_fresh_is_not_made_again() -> None:
+    desk = Desk()
+    desk.receive()
+    desk.refuse("capi_entry_d1", RejectCause.OVERLOADED, retryable=True, after_ms=3_600_000)
+    effects = desk.wait(3_700_000)
+    assert asked(effects) == []
+    assert endings(effects) == [("d1", False)]
+
+
 def test_an_entry_in_doubt_gets_no_successor_until_its_absence_is_proven() -> None:
     desk = Desk()
     desk.receive()

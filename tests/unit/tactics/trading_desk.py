@@ -133,9 +133,9 @@ class Desk:
         return self._apply(client_id, OrderEvent.ACKNOWLEDGED, facts)
 
     def refuse(
-        self, client_id: str, cause: RejectCause = RejectCause.OTHER, *, retryable: bool = False
+        self, client_id: str, cause: RejectCause = RejectCause.OTHER, *, retryable: bool = False, after_ms: int = 0
     ) -> list[Effect]:
-        facts = Facts(reason=f"refused: {cause}", cause=cause, retryable=retryable)
+        facts = Facts(reason=f"refused: {cause}", cause=cause, retryable=retryable, retry_after_ms=after_ms)
         return self._apply(client_id, OrderEvent.REJECTED, facts)
 
     def lose_answer(self, client_id: str) -> list[Effect]:
