@@ -3,15 +3,14 @@
 A broken promise is noted, not raised: an exception in a handler would only be one more failure to supervise.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 import msgspec
 import pykka
 
-from execactor.runtime import DeadLetter, Lane, MessageDropped
-
-MAX_ATTEMPTS = 3
+from execactor.runtime import DeadLetter, Lane, MailboxFull, MessageDropped
 
 
 class Deed(msgspec.Struct, frozen=True):
@@ -58,6 +57,12 @@ class ConflatedWork(BulkWork, frozen=True, eq=False):
         return self
 
 
+class DoomedWork(NormalWork, frozen=True, eq=False):
+    """Worth nothing after its time."""
+
+    expires_at_ns: int
+
+
 WORK = (SystemWork, UrgentWork, RetriedWork, NormalWork, BulkWork, ConflatedWork)
 
 
@@ -73,19 +78,27 @@ class Receiver(Protocol):
     @property
     def dead(self) -> bool: ...
 
+    @property
+    def is_between(self) -> bool: ...
+
+    @property
+    def room_at_least(self) -> int: ...
+
     def is_current(self, instance: object) -> bool: ...
 
 
 class Entry:
-    """One message to one actor."""
+    """One message to one actor. `way`: how it was sent, for only messages of one way keep their order."""
 
-    def __init__(self, message: Work, life: Receiver, *, asked: bool, foreign: bool) -> None:
+    def __init__(self, message: Work, life: Receiver, way: str, *, asked: bool) -> None:
         self.message = message
         self.life = life
+        self.way = way
         self.asked = asked
-        self.foreign = foreign
-        self.future: pykka.Future[Any] | None = None
+        self.future: pykka.Future[Any] | asyncio.Task[Any] | None = None
+        self.expires_at_ns: int | None = getattr(message, "expires_at_ns", None)
         self.begun = 0
+        self.failures = 0
         self.end: str | None = None
 
     def __repr__(self) -> str:
@@ -102,17 +115,15 @@ class Entry:
     def goes_before(self, other: "Entry") -> bool:
         """Whether this one, still waiting, has to be handled before the other."""
         mine, its = self.message.lane, other.message.lane
-        if self.foreign or other.foreign:
-            # A foreign thread's messages arrive when the dispatcher lets them in, each after the one before.
-            return self.foreign and other.foreign and mine == its != Lane.BULK and self.is_older_than(other)
-        return mine < its or (mine == its != Lane.BULK and self.is_older_than(other))
-
-    def is_older_than(self, other: "Entry") -> bool:
-        return self.message.number < other.message.number
+        if self.way == other.way and mine == its != Lane.BULK:
+            return self.message.number < other.message.number
+        # What came from elsewhere is queued only when the dispatcher lets it in.
+        return self.way == other.way == "tell" and mine < its
 
 
 class Ledger:
-    def __init__(self) -> None:
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self.now_ns = now_ns
         self.entries: list[Entry] = []
         self.violations: list[str] = []
         ConflatedWork.on_merge = lambda older: self.ended(self.entries[older.number], "merged")
@@ -121,27 +132,35 @@ class Ledger:
         self.violations.append(text)
 
     def write(
-        self, life: Receiver, kind: type[Work], deed: Deed, *, asked: bool = False, foreign: bool = False
+        self, life: Receiver, kind: type[Work], deed: Deed, way: str = "tell", *, asked: bool = False, **fields: int
     ) -> Entry:
-        entry = Entry(kind(len(self.entries), deed), life, asked=asked, foreign=foreign)
+        entry = Entry(kind(len(self.entries), deed, **fields), life, way, asked=asked)
         self.entries.append(entry)
         return entry
 
-    def send(self, life: Receiver, kind: type[Work], deed: Deed, *, asked: bool = False, foreign: bool = False) -> None:
-        """Tell or ask, and check that only the dead refuse. `foreign`: the caller is on a thread of its own."""
-        entry = self.write(life, kind, deed, asked=asked, foreign=foreign)
-        was_dead = life.dead
+    def send(self, life: Receiver, kind: type[Work], deed: Deed, way: str = "tell", *, asked: bool = False) -> None:
+        """Tell or ask; only the dead and the full may refuse. `way`: "tell", or "thread" on a foreign one."""
+        was_dead, waiting = life.dead, sum(each.life is life and each.waits for each in self.entries)
+        entry = self.write(life, kind, deed, way, asked=asked)
+        refused = False
         try:
             if asked:
                 entry.future = life.ref.ask(entry.message, block=False)
+                refused = outcome(entry.future) == MailboxFull.__name__
             else:
                 life.ref.tell(entry.message)
         except pykka.ActorDeadError:
             if not was_dead:
                 self.blame(f"a living actor refused {entry}")
+        except MailboxFull:
+            refused = True
         else:
             if was_dead and not asked:
                 self.blame(f"a dead actor took {entry}")
+        if refused:
+            self.ended(entry, "refused")
+            if waiting < life.room_at_least or kind.lane != Lane.NORMAL:
+                self.blame(f"{entry} was refused, and there was room")
 
     def begins(self, instance: object, message: Work) -> Entry:
         """A handler of `instance` has got the message."""
@@ -151,6 +170,10 @@ class Ledger:
             self.blame(f"{entry} reached an instance that is not the actor's own or was replaced")
         if life.dead:
             self.blame(f"{entry} was handled after the stop")
+        if life.is_between:
+            self.blame(f"{entry} was handled between an end and the restart")
+        if entry.expires_at_ns is not None and self.now_ns() >= entry.expires_at_ns:
+            self.blame(f"{entry} was handled after its time")
         if life.busy is not None:
             self.blame(f"{entry} was handled while {life.busy} was")
         if entry.end is not None:
@@ -174,7 +197,7 @@ class Ledger:
                 self.blame(f"{entry} was handled before {other}")
         asked_at = life.stop_asked_at
         behind_it = asked_at is not None and entry.message.number >= asked_at
-        if behind_it and not entry.foreign and entry.message.lane == Lane.NORMAL:
+        if behind_it and entry.way == "tell" and entry.message.lane == Lane.NORMAL:
             self.blame(f"{entry} was handled, but a stop was asked for at {asked_at}")
 
     def finished(self, entry: Entry, attempt: int = 1) -> None:
@@ -204,13 +227,14 @@ class Ledger:
             "undeliverable": entry.life.dead and not entry.begun,
             "stopped": entry.life.dead,
             "failed": entry.begun > 0,
-            "dropped": entry.message.lane == Lane.BULK and not entry.begun,
+            "dropped": entry.message.lane >= Lane.NORMAL and not entry.begun,
+            "expired": entry.expires_at_ns is not None and self.now_ns() >= entry.expires_at_ns and not entry.begun,
         }
         if not allowed[reason]:
             self.blame(f"{entry} is a dead letter {reason}")
         if letter.actor != entry.life.name:
             self.blame(f"{entry} is a dead letter of {letter.actor}")
-        if reason == "stopped" and entry.life.busy is entry:
+        if entry.life.busy is entry and (reason == "stopped" or entry.life.dead):
             entry.life.busy = None
 
     def unended(self) -> list[Entry]:
@@ -219,7 +243,11 @@ class Ledger:
     def check_answers(self) -> None:
         """Every asker has been told what became of the message."""
         for entry in self.entries:
-            if entry.future is not None and (told := _outcome(entry.future)) != _EXPECTED_ANSWER[entry.end or "none"]:
+            if entry.future is None:
+                continue
+            told = outcome(entry.future)
+            gave_up = entry.way == "call" and told == pykka.Timeout.__name__
+            if told != _EXPECTED_ANSWER[entry.end or "none"] and not gave_up:
                 self.blame(f"{entry} ended as {entry.end}, and its asker was told: {told}")
 
 
@@ -227,16 +255,24 @@ _EXPECTED_ANSWER = {
     "done": "value",
     "raised": "Boom",
     "dropped": MessageDropped.__name__,
+    "refused": MailboxFull.__name__,
     "failed": "ActorDeadError",
     "stopped": "ActorDeadError",
     "undeliverable": "ActorDeadError",
-    "none": "Timeout",
+    "expired": "Timeout",
+    "none": "nothing",
 }
 
 
-def _outcome(future: pykka.Future[Any]) -> str:
+def outcome(future: "pykka.Future[Any] | asyncio.Task[Any]") -> str:
+    """What somebody who waits for it is told by now."""
     try:
-        future.get(timeout=0)
+        if isinstance(future, asyncio.Task):
+            future.result()
+        else:
+            future.get(timeout=0)
+    except asyncio.InvalidStateError:
+        return "nothing"
     except Exception as exc:
         return type(exc).__name__
     return "value"
