@@ -13,7 +13,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from model_venue import Crash, Fate, ModelVenue, Wire
+from model_venue import ModelVenue
+from model_wire import Crash, Fate, Wire
 from rule_makers import BTC, SYMBOL
 from trading_desk import SECOND
 

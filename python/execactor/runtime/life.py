@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,7 @@ from pykka.messages import _ActorStop
 
 from execactor.runtime.admission import release_senders
 from execactor.runtime.answers import answer, answer_error, answer_lost
+from execactor.runtime.construction import construct
 from execactor.runtime.dead_letters import DeadLetter, Reason
 from execactor.runtime.failure import in_words
 from execactor.runtime.mailbox import Addressed, Letter, Mailbox
@@ -24,7 +24,6 @@ from execactor.runtime.timers import Tick, Timers
 from execactor.runtime.watch import End, Watch, Watchers, Watches
 
 if TYPE_CHECKING:
-    from execactor.runtime.cell import Cell
     from execactor.runtime.children import Children
     from execactor.runtime.loop_actor import LoopActor
     from execactor.runtime.system import ActorSystem
@@ -34,7 +33,6 @@ logger = logging.getLogger(__name__)
 M = TypeVar("M")
 
 _READY, _STOPPED = Phase.READY, Phase.STOPPED
-_construction = threading.local()
 
 
 class Life(Service):
@@ -163,22 +161,16 @@ class Life(Service):
 
     def launch(self) -> pykka.ActorRef[Any]:
         """Make the first instance, on the calling thread, and have the dispatcher start it."""
-        return self._constructing(self.actor_class.start_in_cell)
+        return self._construct(self.actor_class.start_in_cell)
 
     def renew(self) -> "LoopActor":
         """Make a new instance behind the same ref."""
-        actor = self._constructing(self.actor_class)
+        actor = self._construct(self.actor_class)
         self.restarts += 1
         return actor
 
-    def _constructing(self, make: Callable[..., M]) -> M:
-        """Make an instance of the cell's class, on this thread, that becomes the cell's actor."""
-        outer = cell_under_construction()
-        _construction.cell = self
-        try:
-            return make(*self._args, **self._kwargs)
-        finally:
-            _construction.cell = outer
+    def _construct(self, make: Callable[..., M]) -> M:
+        return construct(self, make, *self._args, **self._kwargs)
 
     def adopt(self, actor: "LoopActor") -> None:
         """Take in an instance under construction; all but the first inherit the ref."""
@@ -393,9 +385,3 @@ class Life(Service):
         self.last_error = in_words(exc)
         self.stop()
         pykka.ActorRegistry.stop_all(block=False)
-
-
-def cell_under_construction() -> "Cell | None":
-    """The cell for which this thread is constructing an actor, if it is."""
-    cell: Cell | None = getattr(_construction, "cell", None)
-    return cell

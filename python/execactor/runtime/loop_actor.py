@@ -9,8 +9,8 @@ from typing import Any, ClassVar, NoReturn, Self, TypeVar
 import pykka
 
 from execactor.runtime.clock import Clock
+from execactor.runtime.construction import cell_under_construction
 from execactor.runtime.future import LoopFuture
-from execactor.runtime.life import cell_under_construction
 from execactor.runtime.overflow import MailboxSpec
 from execactor.runtime.ref import LoopRef
 from execactor.runtime.stash import Stash

@@ -5,7 +5,8 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
-from model_venue import Crash, ModelVenue, Wire
+from model_venue import ModelVenue
+from model_wire import Crash, Wire
 from rule_makers import dec
 from trading_desk import SECOND, plan
 

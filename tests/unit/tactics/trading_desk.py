@@ -10,13 +10,14 @@ from execactor.domain.account import EngineState
 from execactor.domain.fill import Execution
 from execactor.domain.instrument import Instrument
 from execactor.domain.messages.account import Alert, EngineStateChanged
-from execactor.domain.messages.decisions import PlanEnded, PlanReceived, TradeClosed
+from execactor.domain.messages.decisions import PlanEnded, PlanReceived, PlanStarted, TradeClosed
 from execactor.domain.messages.market import MarkUpdate
 from execactor.domain.messages.orders import CancelOrder, EntryRefused, OrderUpdate, RequestApproval, SubmitProtective
-from execactor.domain.messages.reconciliation import RequestReconcile
+from execactor.domain.messages.reconciliation import PositionAdopted, RequestReconcile
 from execactor.domain.order import Facts, Order, OrderEvent, OrderIntent, RejectCause
 from execactor.domain.order_table import Change, OrderTable
 from execactor.domain.plan import Plan, Target
+from execactor.domain.position import Position
 from execactor.domain.reports import ExecutionReport
 from execactor.domain.side import Side
 from execactor.tactics.position import Event, Tick, fresh, next_wake_ns, observe, step
@@ -272,3 +273,31 @@ def reconciles(effects: list[Effect]) -> list[str]:
 def endings(effects: list[Effect]) -> list[tuple[str, bool]]:
     """Keys of the plans that ended, and whether they had entered."""
     return [(effect.key, effect.entered) for effect in effects if isinstance(effect, PlanEnded)]
+
+
+def started(effects: list[Any]) -> list[str]:
+    """Keys of the plans that are being executed from now on."""
+    return [effect.key for effect in effects if isinstance(effect, PlanStarted)]
+
+
+def cleaned(desk: Desk) -> list[Any]:
+    """Let the venue cancel whatever the machine asked it to cancel; returns what came of it."""
+    seen: list[Any] = []
+    for client_id in list(desk.live):
+        if client_id in cancels(desk.requests):
+            seen += desk.cancelled(client_id)
+    return seen
+
+
+def stopped_out(desk: Desk) -> None:
+    """The stop of the first decision triggers and closes everything."""
+    desk.mark(89_790)
+    desk.triggered("capi_sl_d1")
+    desk.fill("capi_sl_d1", price=89_790, final=True)
+
+
+def adoption(quantity: Any = "0.03") -> PositionAdopted:
+    """A position that nobody knew of, bought or sold at 90,800, with a stop 1 % away."""
+    position = Position(symbol=SYMBOL, quantity=dec(quantity), entry_price=dec(90_800))
+    away = dec(89_892) if position.quantity > 0 else dec(91_708)
+    return PositionAdopted(position=position, stop_price=away, key="orphan1")
