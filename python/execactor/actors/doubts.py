@@ -76,7 +76,10 @@ class Doubts:
         self._context.account.tell(DoubtChanged(symbol=self._symbol, lasts=False))
 
     def ask(self, order: Order) -> None:
-        """Query it now."""
+        """Query it now; what nobody could ask about for long is told although no query has come to an end."""
+        doubt = self._open.get(order.client_id)
+        if doubt is not None:
+            self._open[order.client_id] = self._told_when_grown(doubt)
         self._context.gateway.tell(Query(order=ref_of(order)))
         self._timers().once(("ask", order.client_id), ANSWER_DEADLINE_NS, AskNow(order.client_id))
 
@@ -97,9 +100,7 @@ class Doubts:
                 doubt, following = resolution.after_no_answer(doubt)
             case _:
                 return
-        if resolution.grown(doubt, now_ns) and not doubt.told:
-            doubt = msgspec.structs.replace(doubt, told=True)
-            self._tell_grown(message.client_id)
+        doubt = self._told_when_grown(doubt)
         self._open[message.client_id] = doubt
         self._follow(doubt, following)
 
@@ -120,6 +121,12 @@ class Doubts:
         """Ask for the trades that belong to an order of which the venue says that more was filled than we booked."""
         since_ms = max(sent_wall_ns // 1_000_000 - LOOK_BACK_MS, self._context.journal.created_venue_ms)
         self._context.gateway.tell(GatherEvidence(client_id=client_id, symbol=self._symbol, since_ms=since_ms))
+
+    def _told_when_grown(self, doubt: Doubt) -> Doubt:
+        if doubt.told or not resolution.grown(doubt, self._context.clock.monotonic_ns()):
+            return doubt
+        self._tell_grown(doubt.client_id)
+        return msgspec.structs.replace(doubt, told=True)
 
     def _tell_grown(self, client_id: str) -> None:
         text = f"{client_id}: nobody knows for {resolution.GROWN_NS // resolution.SECOND} s what became of it"

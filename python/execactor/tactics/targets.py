@@ -44,10 +44,10 @@ def take_profits(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effec
 
 
 def missing(state: TradeState, now_ns: int) -> list[Role]:
-    """Targets of an open position that should rest at the venue by now, and of which no order lives."""
+    """Targets of an open position that should rest at the venue by now, and of which no order lives or has filled."""
     if state.position.flat or state.exit_reason or not _fills_pause(state, now_ns):
         return []
-    return [role for role, size in split(state).items() if state.filled(role) < size and not state.live(role)]
+    return [role for role, size in split(state).items() if state.filled(role) < size and not _unsettled(state.of(role))]
 
 
 def _fills_pause(state: TradeState, now_ns: int) -> bool:
@@ -62,9 +62,9 @@ def _keep(state: TradeState, plan: Plan, role: Role, size: Decimal, now_ns: int)
         return state, []
     # Once triggered it is a MARKET order: what the venue does not take at once follows when this part has filled.
     wanted = state.instrument.market_chunks(wanted)[0]
-    living = [order for order in orders if order.live]
-    if living:
-        wrong = [order for order in living if _outgrown(order, wanted)]
+    unsettled = _unsettled(orders)
+    if unsettled:
+        wrong = [order for order in unsettled if _outgrown(order, wanted)]
         return cancelling(state, wrong, "the entry has filled further", now_ns)
     if not state.backoff_over(orders, now_ns):
         return state, []
@@ -84,6 +84,11 @@ def _keep(state: TradeState, plan: Plan, role: Role, size: Decimal, now_ns: int)
         )
     state, effect = asking(state, intent, now_ns)
     return state, [effect]
+
+
+def _unsettled(orders: list[Order]) -> list[Order]:
+    """Those that may still trade, or have: a successor beside one whose fills are not booked would close twice."""
+    return [order for order in orders if not order.settled]
 
 
 def _outgrown(order: Order, wanted: Decimal) -> bool:

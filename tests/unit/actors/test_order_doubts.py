@@ -417,6 +417,16 @@ async def test_a_doubt_that_nobody_can_end_is_told_and_other_entries_wait(stage:
     assert [told.lasts for told in stage.told("account", DoubtChanged)] == [True, False]
 
 
+async def test_a_doubt_that_nobody_could_even_ask_about_is_told_after_five_seconds(stage: Stage, desk: Desk) -> None:
+    await desk.doubtful_entry()
+    assert stage.open("query"), "the first question, which comes to no end: the network is gone"
+    await stage.after(4 * SECOND)
+    assert not stage.alerts("ORDER_IN_DOUBT")
+    await stage.after(SECOND)
+    assert len(stage.alerts("ORDER_IN_DOUBT")) == 1
+    assert [told.lasts for told in stage.told("account", DoubtChanged)] == [True]
+
+
 @pytest.mark.parametrize("venue_knows_after_ms", [0, 60, 360, 1_000, 2_400])
 async def test_the_truth_is_known_at_most_200_ms_after_the_venue_can_tell(
     stage: Stage, desk: Desk, venue_knows_after_ms: int

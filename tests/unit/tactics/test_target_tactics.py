@@ -311,3 +311,14 @@ def test_a_target_beyond_the_venues_largest_market_order_is_taken_in_parts() -> 
     desk.fill("capi_tp1_d1_a3", "0.005")
     stops = [name for name in asked(desk.requests) if "_slt_" in name]
     assert [desk.intent(name).quantity for name in stops] == [dec("0.010"), dec("0.010"), dec("0.005")]
+
+
+def test_a_target_that_the_venue_says_has_filled_gets_no_successor_before_its_trade_is_known() -> None:
+    desk = Desk()
+    desk.open()
+    desk.triggered("capi_tp1_d1")
+    desk.filled_status("capi_tp1_d1", "0.025")
+    desk.wait(2_000)
+    assert targets(desk.requests) == ["capi_tp1_d1", "capi_tp2_d1"]
+    desk.fill("capi_tp1_d1", "0.025", price=92_200)
+    assert sizes(desk) == {"capi_tp2_d1": "0.025"}
