@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -78,9 +79,11 @@ def simulate_command(
     if tells:
         raise click.UsageError("--story needs --seed or --plan")
     progress = _Progress(seeds)
-    summary = Campaign(
+    campaign = Campaign(
         seeds, first_seed=first_seed, jobs=jobs or os.cpu_count() or 1, stop_after=stop_after, tell=progress.show
-    ).run()
+    )
+    with _sigterm_as_ctrl_c():
+        summary = campaign.run()
     progress.end()
     with _no_logging():
         for failure in summary.failures[:MOST_TOLD]:
@@ -183,6 +186,16 @@ class _Progress:
         """Leave the line that was rewritten."""
         if self._live:
             click.echo("", err=True)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """So that whatever ends the command, its processes end with it and nothing stays on the disk."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from execactor.simulation.plan import (
     Silence,
     Steer,
     StopVanishes,
+    ThinBook,
     VenueFault,
     VenueRestart,
 )
@@ -71,6 +72,9 @@ def draw_plan(seed: int) -> Plan:
         ends.append(_trade(rng, len(ends), symbols[0], acts, incidents, after_ms=ends[0]))
     if rng.random() < 0.06:
         acts.append(Halt(at_ms=rng.randrange(300, max(ends)), resume_ms=rng.randrange(3_000, 12_000)))
+    for _ in range(rng.choice((0, 1, 1))):
+        moment = rng.choice([*acts, *incidents]).at_ms
+        incidents += _ordeal(rng, max(0, moment - rng.randrange(300)), rng.choice(symbols))
     incidents += [_incident(rng, max(ends), symbols) for _ in range(rng.choice((3, 4, 5, 6, 7, 9)))]
     crashes = tuple(
         Crash(point=_early(rng, 220), down_ms=_early(rng, 4_000)) for _ in range(rng.choice((0, 0, 1, 1, 1, 2, 3)))
@@ -109,7 +113,7 @@ def _trade(
             stop_bps=-60,
             tp1_bps=40,
             tp2_bps=80,
-            notional=rng.choice((300, 1_000, 4_000)),
+            notional=rng.choice((300, 1_000, 1_000, 4_000, 4_000, 40_000)),
         )
     )
     now = begin + rng.randrange(300, 1_500)
@@ -163,6 +167,7 @@ def _incident(rng: random.Random, until_ms: int, symbols: tuple[str, ...]) -> In
         (1, lambda: Silence(at_ms=at_ms, lasts_ms=_early(rng, 20_000), stream=rng.choice(_STREAMS))),
         (0.7, lambda: _disk_full(rng, at_ms)),
         (1, lambda: ActorsFail(at_ms=at_ms, lasts_ms=_early(rng, 1_500), per_mille=rng.choice((5, 20, 60)))),
+        (0.8, lambda: ThinBook(at_ms=at_ms, lasts_ms=_early(rng, 4_000), symbol=rng.choice(symbols))),
         (1, lambda: StopVanishes(at_ms=at_ms, symbol=rng.choice(symbols))),
         (0.4, lambda: _other_hand(rng, at_ms, rng.choice(symbols))),
         (0.4, lambda: _forced_close(rng, at_ms, rng.choice(symbols))),
@@ -189,6 +194,37 @@ def _venue_fault(rng: random.Random, at_ms: int) -> VenueFault:
         case "drop_event":
             count = rng.choice((1, 1, 3, 8))
     return VenueFault(at_ms=at_ms, name=name, count=count, options=options)
+
+
+def _ordeal(rng: random.Random, at_ms: int, symbol: str) -> list[Incident]:
+    """An order of which next to nothing is told: its answer, its events and the queries about it fail together, and the
+    book may be empty when it comes to be executed.
+    """
+    role = rng.choice(ROLES)
+    kind = "ORDER_TRADE_UPDATE" if role in {"entry", "exit"} else rng.choice(("ALGO_UPDATE", "ORDER_TRADE_UPDATE"))
+    answer, options = rng.choice(
+        (
+            ("http_503_executed", {}),
+            ("ws_no_answer", {}),
+            ("event_before_response", {"delay_ms": 400, "exact": True}),
+            ("response_before_event", {"delay_ms": 400, "exact": True}),
+        )
+    )
+    count = rng.choice((1, 1, 2, 3))
+    faults: list[Incident] = [
+        VenueFault(at_ms=at_ms, name=answer, options={"role": role, **options}),
+        VenueFault(at_ms=at_ms, name="drop_event", count=count, options={"role": role, "kind": kind}),
+    ]
+    if rng.random() < 0.6:
+        faults.append(VenueFault(at_ms=at_ms, name="partial_fills", options={"role": role, "gap_ms": 60}))
+    if rng.random() < 0.4:
+        faults.append(
+            VenueFault(at_ms=at_ms, name="http_503_failed", count=15, options={"role": role, "kind": "query"})
+        )
+    if rng.random() < 0.4:
+        faults.append(ThinBook(at_ms=at_ms, lasts_ms=_early(rng, 4_000), symbol=symbol))
+        faults.append(VenueFault(at_ms=at_ms, name="swap_events", count=4, options={"role": role}))
+    return faults
 
 
 def _partition(rng: random.Random, at_ms: int) -> Partition:

@@ -162,6 +162,14 @@ class ActorsFail(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     per_mille: int
 
 
+class ThinBook(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """For a while next to nothing rests in a book: orders at market fill in part, and their rest expires."""
+
+    at_ms: int
+    lasts_ms: int
+    symbol: str
+
+
 class StopVanishes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The venue drops a stop of ours without a word."""
 
@@ -209,6 +217,7 @@ Incident: TypeAlias = (
     | ClockDrift
     | DiskFull
     | ActorsFail
+    | ThinBook
     | StopVanishes
     | OtherHand
     | ForcedClose

@@ -23,16 +23,20 @@ from execactor.simulation.plan import (
     Silence,
     Steer,
     StopVanishes,
+    ThinBook,
     VenueFault,
     VenueRestart,
 )
 from execactor.simulation.stage import Stage
 from execactor.simulator.admin import Admin
 from execactor.simulator.errors import VenueError
+from execactor.simulator.generator import GeneratedMarket
 from execactor.simulator.orders import Order
 
 MS = 1_000_000
 DRIFT_STEP_MS = 50
+THIN = 0.001
+"""Of the usual sizes: less than any position of ours rests in the whole book then."""
 BY_HAND = "by-hand-"
 """What the client ids of somebody else's resting orders begin with."""
 
@@ -47,6 +51,7 @@ class World:
         self._disks = 0
         self._restarts = 0
         self._drifts_until_ns = 0
+        self._thin: dict[str, None] = {}
         self.struck: Counter[str] = Counter()
 
     def arm(self, incident: Incident, begin_ns: int) -> None:
@@ -66,6 +71,8 @@ class World:
         stage.disk.refused = 0.0
         self._up_again()
         self._speak()
+        for symbol in self._thin:
+            self._liquidity(symbol, 1.0)
         self._drifts_until_ns = 0
         exchange = stage.venue.exchange
         exchange.quirks = msgspec.structs.replace(exchange.quirks, conditional_orders_listed_late=False)
@@ -113,6 +120,10 @@ class World:
                 stage.note("actors fail", per_mille=per_mille)
                 stage.simulation.failures.share = per_mille / 1_000
                 self._later(lasts_ms, self._actors_well)
+            case ThinBook(lasts_ms=lasts_ms, symbol=symbol):
+                self._thin[symbol] = None
+                self._liquidity(symbol, THIN)
+                self._later(lasts_ms, partial(self._liquidity, symbol, 1.0))
             case StopVanishes(symbol=symbol):
                 self._drop_stop(symbol)
             case OtherHand():
@@ -170,6 +181,12 @@ class World:
     def _speak(self) -> None:
         self._stage.venue.private.speak()
         self._stage.venue.streams.speak()
+
+    def _liquidity(self, symbol: str, fraction: float) -> None:
+        market = self._stage.venue.markets[symbol]
+        assert isinstance(market, GeneratedMarket)
+        market.thin_out(fraction)
+        self._stage.venue.pulse.after(symbol)
 
     def _drift(self, step_ns: int) -> None:
         simulation = self._stage.simulation

@@ -52,6 +52,7 @@ class GeneratedMarket(Market):
         self._rng = rng
         self._speed = speed
         self._levels = levels
+        self._liquidity = 1.0
         self._volatility = volatility_bps / 10_000
         self._tick_lot = float(symbol.tick * symbol.step)
         self._book = MatchingBook()
@@ -89,6 +90,14 @@ class GeneratedMarket(Market):
         """Drifts the mid to a price within so many seconds of market time; the walk goes on from there."""
         self._target = (float(target / self.symbol.tick), max(seconds, 1e-9))
         self._settling_s = 10 * MARK_TIME_CONSTANT_S
+
+    def thin_out(self, liquidity: float) -> None:
+        """Quote only this fraction of the usual sizes from now on; 1 is usual."""
+        self._liquidity = liquidity
+        for quote in list(self._quotes.values()):
+            self._cancel(quote)
+        self._touch.clear()
+        self._requote()
 
     def best(self) -> tuple[Level | None, Level | None]:
         bid, ask = self._book.best()
@@ -199,7 +208,7 @@ class GeneratedMarket(Market):
 
     def _size(self, notional: int) -> int:
         usual = notional / (self._tick_lot * self._mid)
-        return max(1, round(usual * self._rng.uniform(0.3, 1.7)))
+        return max(1, round(usual * self._liquidity * self._rng.uniform(0.3, 1.7)))
 
     def _quote(self, sign: int, ticks: int, lots: int) -> _Quote:
         quote = _Quote(self._next_quote_id, sign, ticks, lots)

@@ -15,6 +15,7 @@ from execactor.simulation.plan import (
     Incident,
     OtherHand,
     Silence,
+    ThinBook,
     VenueFault,
     VenueRestart,
 )
@@ -110,6 +111,15 @@ def test_the_venue_takes_a_part_of_a_position_away(scene: Scene) -> None:
     assert str(scene.held) == "0.007"
     scene.strikes(ForcedClose(at_ms=5, symbol=BTC, why="liquidation"))
     assert scene.held == 0
+
+
+def test_a_thin_book_fills_an_order_at_market_in_part(scene: Scene) -> None:
+    scene.strikes(ThinBook(at_ms=5, lasts_ms=1_000, symbol=BTC))
+    scene.strikes(OtherHand(at_ms=5, symbol=BTC, side="BUY", quantity="1"))
+    assert 0 < scene.held < 1
+    scene.later(1.1)
+    scene.strikes(OtherHand(at_ms=5, symbol=BTC, side="SELL", quantity="1"))
+    assert scene.held < -0.5
 
 
 CALMED: dict[str, tuple[Incident, Callable[[Stage], bool]]] = {

@@ -4,6 +4,8 @@ import pytest
 from checker_cases import Build, RuleCases, judge_rule, leave, long_position
 from venue_log_builder import LogBuilder
 
+from execactor.simulator.checker import check
+
 case = RuleCases()
 
 
@@ -63,6 +65,27 @@ def _(log: LogBuilder) -> None:
 def _(log: LogBuilder) -> None:
     log.end(log.place("capi_sl_d1", "SELL", "1"))
     log.algo(log.stop("capi_sl_d1", "SELL", "95"), "CANCELED")
+
+
+@case("a request that the network doubled may be carried out twice")
+def _(log: LogBuilder) -> None:
+    long_position(log)
+    first = log.stop("capi_tp1_d1", "SELL", "120", "1", type="TAKE_PROFIT_MARKET")
+    log.algo(first, "VANISHED")
+    log.record("fault", name="duplicate_request", detail={"client_id": "capi_tp1_d1"})
+    log.algo(log.stop("capi_tp1_d1", "SELL", "120", "1", type="TAKE_PROFIT_MARKET"), "VANISHED")
+
+
+@case(
+    "but not three times",
+    trips="is used again for conditional order",
+    duplicate="id used twice",
+)
+def _(log: LogBuilder) -> None:
+    long_position(log)
+    log.record("fault", name="duplicate_request", detail={"client_id": "capi_tp1_d1"})
+    for _ in range(3):
+        log.algo(log.stop("capi_tp1_d1", "SELL", "120", "1", type="TAKE_PROFIT_MARKET"), "VANISHED")
 
 
 @case("a triggered stop and the order it becomes share one id")
@@ -175,3 +198,17 @@ def _(log: LogBuilder) -> None:
 @pytest.mark.parametrize(("build", "trips", "duplicate", "prefix"), case)
 def test_rule(build: Build, trips: str | None, duplicate: str | None, prefix: str) -> None:
     judge_rule(build, trips, duplicate, prefix)
+
+
+def test_what_a_trigger_makes_goes_by_the_name_of_the_conditional_order() -> None:
+    log = LogBuilder()
+    stop = long_position(log)
+    log.algo(stop, "TRIGGERING")
+    child = log.place("8f86oIgngLKPMSIiTidO4Y", "SELL", "1", parent=stop, reduce_only=True)
+    log.algo(stop, "TRIGGERED", child)
+    log.fill(child, "95")
+    log.algo(stop, "FINISHED")
+    log.record("end")
+    report = check(log.text())
+    assert report.violations == ()
+    assert [trade.outcome for trade in report.trades] == ["stopped"]

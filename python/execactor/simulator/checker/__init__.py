@@ -95,7 +95,7 @@ def check(
 def _judge(log: VenueLog, evidence: Evidence, engine: Mapping[str, Any], broken: Iterable[Finding]) -> Report:
     names, ledger = evidence.names, evidence.ledger
     table = tabulate(evidence.among(OrderChange, AlgoChange, Fill), complete=log.kinds.get("end", 0) > 0)
-    entries = watch_entries(evidence.among(OrderChange, AlgoChange, Fill, DecisionFed), names)
+    entries = watch_entries(evidence.among(OrderChange, AlgoChange, Fill, DecisionFed, Fault), names)
     naked, widened = watch(evidence)
     exposure = judge(naked, evidence)
     trades = closed_trades(ledger.movements, names)

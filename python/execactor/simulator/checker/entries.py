@@ -1,11 +1,12 @@
 """No decision is entered twice, and no client id is used for two orders (I1, I14, A8)."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .client_ids import Names
-from .events import LIVE_ORDER, AlgoChange, DecisionFed, Event, Fill, OrderChange
+from .events import LIVE_ORDER, AlgoChange, DecisionFed, Event, Fault, Fill, OrderChange
 from .invariants import Finding, at_line
 from .ledger import plain
 
@@ -49,10 +50,13 @@ class EntryWatch:
     _fed: dict[str, DecisionFed] = field(default_factory=dict)
     _decisions: dict[tuple[str, str], _Decision] = field(default_factory=dict)
     _uses: dict[str, list[str]] = field(default_factory=dict)
+    _doubled: Counter[str] = field(default_factory=Counter)
 
     def apply(self, event: Event) -> None:
         """Take note of one event. An order the venue refused never lived, so it used no id and entered nothing."""
         match event:
+            case Fault(name="duplicate_request"):
+                self._doubled[str(event.detail.get("client_id"))] += 1
             case DecisionFed():
                 self._fed.setdefault(event.key, event)
             case OrderChange() if event.status != "REJECTED":
@@ -93,7 +97,7 @@ class EntryWatch:
         if not name.role:
             text = f"{event.client_id} carries our prefix but names no role and decision"
             self.findings.append(at_line("I14", event.line, text))
-        if len(uses) > 1:
+        if len(uses) > 1 + self._doubled[event.client_id]:
             text = f"{event.client_id} was used for {uses[0]} and is used again for {order}"
             self._duplicate(event.line, "id used twice", name.key, (event.client_id,), text)
 

@@ -27,7 +27,7 @@ class Coverage:
     @property
     def share(self) -> float:
         """Of the legal steps, how many were seen at least once."""
-        return len(self.transitions) / len(self.legal)
+        return len(set(self.transitions) & set(self.legal)) / len(self.legal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,11 @@ LEGAL: Mapping[str, frozenset[str]] = {
     "PARTIALLY_FILLED": frozenset(ENDED),
     **{state: frozenset() for state in ENDED},
 }
+NEVER = ("TRIGGERED>REJECTED", "PARTIALLY_FILLED>REJECTED")
+"""Legal, so that an engine that is told so believes it; but no venue tells it: what it triggered or executed in part
+it has accepted. A trigger that it refuses goes from TRIGGERING to REJECTED.
+"""
+
 OBSERVABLE = (
     "CREATED>REJECTED",
     *(
@@ -34,6 +39,7 @@ OBSERVABLE = (
         for before, followers in LEGAL.items()
         if before not in ("CREATED", "RISK_APPROVED")
         for after in sorted(followers)
+        if f"{before}>{after}" not in NEVER
     ),
 )
 """The legal steps that a journal can show: an intent stands for SUBMITTED, a refusal without one for CREATED."""
