@@ -24,6 +24,26 @@ async def system(clock: ManualClock) -> AsyncIterator[ActorSystem]:
 
 
 @pytest.fixture
+def run(system: ActorSystem) -> Callable[[], bool]:
+    """Handle what is queued, and say whether that was all."""
+    return system.dispatcher.flush
+
+
+@pytest.fixture
+def escalations(system: ActorSystem) -> list[tuple[str, str]]:
+    """Names of the actors that were given up, and why."""
+    escalations: list[tuple[str, str]] = []
+    system.on_escalation.append(lambda ref, exc: escalations.append((ref.name, str(exc))))
+    return escalations
+
+
+@pytest.fixture
+def seen() -> list[Any]:
+    """Where the actors of a test write down what they see."""
+    return []
+
+
+@pytest.fixture
 def stop_all() -> Iterator[None]:
     yield
     pykka.ActorRegistry.stop_all()

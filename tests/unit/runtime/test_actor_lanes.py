@@ -72,11 +72,6 @@ class NarrowRecorder(Recorder):
 
 
 @pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
-@pytest.fixture
 def ref(system: ActorSystem, seen: list[Any]) -> pykka.ActorRef[Recorder]:
     return system.start(Recorder, seen, name="recorder")
 

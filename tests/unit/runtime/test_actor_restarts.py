@@ -1,47 +1,18 @@
 """Failing and going on: same ref, same mailbox, new instance."""
 
-import contextlib
 import gc
-import logging
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pykka
 import pytest
-from failing_worker import Fill, Worker
+from failing_worker import Fill, Worker, quiet
 
-from execactor.runtime import ActorSystem, LoopActor, Supervision
+from execactor.runtime import LoopActor, Supervision
 
 
 class Impatient(Worker):
     supervision = Supervision(max_restarts=100)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    logging.disable()
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
-
-
-@pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
-@pytest.fixture
-def escalations(system: ActorSystem) -> list[tuple[str, str]]:
-    escalations: list[tuple[str, str]] = []
-    system.on_escalation.append(lambda ref, exc: escalations.append((ref.name, str(exc))))
-    return escalations
-
-
-@pytest.fixture
-def run(system: ActorSystem):
-    return system.dispatcher.flush
 
 
 class TestRestart:

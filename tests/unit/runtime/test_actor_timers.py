@@ -30,11 +30,6 @@ class Sleeper(LoopActor):
 
 
 @pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
-@pytest.fixture
 def sleeper(system: ActorSystem, seen: list[Any]):
     return system.start(Sleeper, seen)
 

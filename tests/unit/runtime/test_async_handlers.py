@@ -42,11 +42,6 @@ class Gated(LoopActor):
 
 
 @pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
-@pytest.fixture
 async def gate() -> asyncio.Event:
     return asyncio.Event()
 

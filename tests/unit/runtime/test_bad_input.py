@@ -40,11 +40,6 @@ class Recorder(LoopActor):
 
 
 @pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
-@pytest.fixture
 async def ref(system: ActorSystem, seen: list[Any]):
     return system.start(Recorder, seen, name="recorder")
 

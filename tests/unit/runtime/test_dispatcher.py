@@ -12,11 +12,6 @@ from recorder import Recorder, turns
 from execactor.runtime import ActorSystem, Dispatcher, LoopActor, ManualClock
 
 
-@pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
 async def test_at_most_eight_messages_per_visit(system, seen):
     first, second = system.start(Recorder, seen, "first"), system.start(Recorder, seen, "second")
     system.dispatcher.flush()

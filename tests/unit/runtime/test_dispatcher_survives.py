@@ -36,11 +36,6 @@ class Weird:
         return None
 
 
-@pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
 class TestNeverFreezes:
     @pytest.mark.parametrize("broken", ["visit", "visit_failed", "wants"])
     @pytest.mark.parametrize("hot", [True, False])

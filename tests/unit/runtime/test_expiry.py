@@ -49,11 +49,6 @@ class Echo(LoopActor):
 
 
 @pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
-@pytest.fixture
 def gate() -> asyncio.Event:
     return asyncio.Event()
 

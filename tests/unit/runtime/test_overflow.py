@@ -78,11 +78,6 @@ class OldestLost(Recorder):
 
 
 @pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
-@pytest.fixture
 def gate() -> asyncio.Event:
     return asyncio.Event()
 

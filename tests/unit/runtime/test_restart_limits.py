@@ -1,45 +1,16 @@
 """Failing again and again: giving up, escalating, waiting longer each time."""
 
-import contextlib
-import logging
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pykka
 import pytest
-from failing_worker import Worker
+from failing_worker import Worker, quiet
 
-from execactor.runtime import ActorSystem, LoopActor, Supervision
+from execactor.runtime import LoopActor, Supervision
 from execactor.runtime.supervision import RestartHistory
 
 SECOND_NS = 1_000_000_000
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    logging.disable()
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
-
-
-@pytest.fixture
-def seen() -> list[Any]:
-    return []
-
-
-@pytest.fixture
-def escalations(system: ActorSystem) -> list[tuple[str, str]]:
-    escalations: list[tuple[str, str]] = []
-    system.on_escalation.append(lambda ref, exc: escalations.append((ref.name, str(exc))))
-    return escalations
-
-
-@pytest.fixture
-def run(system: ActorSystem):
-    return system.dispatcher.flush
 
 
 class TestGivingUp:
