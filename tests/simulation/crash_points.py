@@ -54,16 +54,19 @@ def once(scenario: str, points: int, *, every: int = 1, first: int = 1) -> Itera
         yield Killed(scenario=scenario, crashes=(_crash(point),))
 
 
-def twice(scenario: str, points: int, *, every: int = 1) -> Iterator[Killed]:
+def twice(scenario: str, points: int, *, every: int = 1, firsts: int = FIRSTS) -> Iterator[Killed]:
     """Killed at drawn points, and again at each point of the recovery that followed, or at every so-manyeth."""
     rng = random.Random(scenario)
-    for first in sorted(rng.sample(range(1, points + 1), FIRSTS)):
-        verdict = Killed(scenario=scenario, crashes=(_crash(first),)).run()
-        if len(verdict.points) < 2:
-            continue
-        recovery = min(verdict.points[1], sum(verdict.recoveries[-1:]) + BEYOND_READY)
+    for first in rng.sample(range(1, points + 1), points):
+        verdict = Killed(scenario=scenario, crashes=(_crash(first), _crash(1))).run()
+        if verdict.lives < 3:
+            continue  # so late that the plan is over: no second crash comes then
+        recovery = verdict.recoveries[-1] + BEYOND_READY
         for second in range(rng.randint(1, every), recovery + 1, every):
             yield Killed(scenario=scenario, crashes=(_crash(first), _crash(second)))
+        firsts -= 1
+        if not firsts:
+            break
 
 
 def _crash(point: int) -> Crash:

@@ -38,6 +38,7 @@ from execactor.domain.reports import (
     Rejected,
     Unknown,
 )
+from execactor.reconcile.adoption import unrecorded
 from execactor.reconcile.compare import LISTING_LAG_NS, compare_orders, compare_trades, missing_stop
 from execactor.reconcile.findings import FindingKind, TradesCompared
 from execactor.reconcile.survey import order_findings, survey
@@ -269,12 +270,16 @@ class OrderActor(OrderKeeper):
             self._cancel_stray(revenant)
             text = f"{revenant.client_id} lives at the venue although it had ended for us"
             self.context.account.tell(EnterSafeMode(reason=text))
+        position = snapshot.positions[0] if snapshot.positions else flat(self.symbol)
         for stray in compared.strays:
-            self._cancel_stray(stray)
+            meant = unrecorded(stray, prefix, self.table.orders.values(), position.quantity)
+            if meant is None:
+                self._cancel_stray(stray)
+            else:
+                self._take_up(meant, stray)
         for foreign in compared.foreign:
             self.strangers.order(foreign)
         findings += self._compare_trades(snapshot.trades)
-        position = snapshot.positions[0] if snapshot.positions else flat(self.symbol)
         outdated = position.update_time_ms < self.last_trade_ms
         missing = missing_stop(self.symbol, position.quantity, self.table.orders.values())
         if missing is not None and not outdated:
@@ -323,6 +328,13 @@ class OrderActor(OrderKeeper):
             symbol=self.symbol, client_id=stray.client_id, conditional=conditional, venue_id=stray.venue_id
         )
         self.context.gateway.tell(Cancel(order=stray_ref))
+
+    def _take_up(self, meant: OrderIntent, shown: OrderReport | ConditionalReport) -> None:
+        text = f"{meant.client_id} closes the position and is not in our journal: taking it up"
+        self._alert(AlertLevel.WARNING, "UNRECORDED_ORDER", text)
+        self.context.record(IntentRecorded(intent=meant, epoch=self.context.epoch), meant.client_id)
+        self.table.send(meant, approved=False, now_ns=self.clock.monotonic_ns())
+        self._apply_status(shown, seen=True)
 
     def _book_missed(self, execution: Execution) -> None:
         self.unheard.expect(execution)

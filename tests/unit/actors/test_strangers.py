@@ -170,6 +170,23 @@ async def test_an_order_with_our_prefix_that_we_do_not_know_is_compared_not_fear
     assert [alert.code for alert in stage.alerts()] == ["STRAY_ORDER"]
 
 
+async def test_a_stop_that_left_without_a_record_is_taken_up_before_the_position_is_looked_at(
+    stage: Stage, desk: Desk
+) -> None:
+    await desk.send(approved(), Acknowledged(venue_id="9001"))
+    await stage.tell(desk.ref, shown(OrderEvent.FILLED, filled=Decimal("0.05")))
+    stop = shown_stop(client_id="capi_sl_d1", close_position=True)
+    listed = snapshot("0.05", orders=[stop], requested_ns=10 * SECOND)
+    await stage.tell(desk.ref, SnapshotArrived(snapshot=listed))
+    assert stage.open("cancel") == []
+    assert [alert.code for alert in stage.alerts()] == ["UNRECORDED_ORDER"]
+    order = await desk.order("capi_sl_d1")
+    assert (order.working, order.verified, order.venue_id) == (True, True, "7001")
+    told = [type(message) for message in stage.heard["position"]]
+    assert told.index(OrdersReconciled) > max(place for place, kind in enumerate(told) if kind is OrderUpdate)
+    assert replay(stage.journal.rows()).symbol(SYMBOL).orders["capi_sl_d1"].working
+
+
 async def test_an_entry_on_its_way_is_no_reason_to_wait_once_it_has_its_venue_id(stage: Stage, desk: Desk) -> None:
     await desk.send(approved(), Acknowledged(venue_id="9001"))
     await stage.tell(desk.ref, trade())
