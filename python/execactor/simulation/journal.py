@@ -54,7 +54,8 @@ class SimulatedJournal(Journal):
         if self._program.abandoned:
             return
         if self._disk.refuses():
-            raise RetryLater(f"the journal {self.path} cannot be written: the simulated disk refuses")
+            # Without its path, which has a random name, and would make two runs differ.
+            raise RetryLater("the journal cannot be written: the simulated disk refuses")
         self._crash.reach("journal.before", self._program)
         before = self.seq
         super().append_all(drafts)
