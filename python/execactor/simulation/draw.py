@@ -29,6 +29,7 @@ from execactor.simulation.plan import (
     VenueFault,
     VenueRestart,
 )
+from execactor.simulation.rarities import with_rarities
 from execactor.simulator.config import Quirks
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -79,7 +80,7 @@ def draw_plan(seed: int) -> Plan:
     crashes = tuple(
         Crash(point=_early(rng, 220), down_ms=_early(rng, 4_000)) for _ in range(rng.choice((0, 0, 1, 1, 1, 2, 3)))
     )
-    return Plan(
+    plan = Plan(
         seed=seed,
         symbols=symbols,
         acts=tuple(sorted(acts, key=lambda act: act.at_ms)),
@@ -92,6 +93,7 @@ def draw_plan(seed: int) -> Plan:
         volatility_bps=rng.choice((0.2, 0.5, 1.5)),
         step_ms=rng.choice((100, 200, 250, 250)),
     )
+    return with_rarities(plan)
 
 
 def _trade(

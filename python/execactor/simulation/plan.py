@@ -230,6 +230,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     acts: of those who use the engine, in order of time. incidents: of the world. crashes: one after another.
     habits: how often the venue errs by itself until then. skew_ms: how far its clock is ahead. odd_quirks: of the
     venue's reported but unproven habits (simulator/config.py), those that are the other way in this run.
+    max_positions: the engine's limit; None: the configuration's.
     """
 
     seed: int
@@ -241,6 +242,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     habits: FaultProfile = "none"
     skew_ms: int = 0
     odd_quirks: tuple[str, ...] = ()
+    max_positions: int | None = None
     volatility_bps: float = 0.5
     step_ms: int = 100
 

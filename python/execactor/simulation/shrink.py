@@ -9,7 +9,12 @@ from execactor.simulation.plan import Plan
 
 MOST_RUNS = 250
 _LISTS = ("crashes", "incidents", "acts", "odd_quirks")
-_CALM: tuple[dict[str, Any], ...] = ({"habits": "none"}, {"skew_ms": 0}, {"volatility_bps": 0.2})
+_CALM: tuple[dict[str, Any], ...] = (
+    {"habits": "none"},
+    {"skew_ms": 0},
+    {"volatility_bps": 0.2},
+    {"max_positions": None},
+)
 _HALVED = ("lasts_ms", "down_ms", "over_ms", "resume_ms", "count", "per_mille", "by_ms")
 
 

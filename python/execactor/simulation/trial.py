@@ -176,7 +176,8 @@ class _Trial:
     # One life
 
     async def _life(self) -> None:
-        engine = self.stage.engine(symbols=list(self.plan.symbols), reconcile={"interval_s": RECONCILE_S})
+        risk = {} if self.plan.max_positions is None else {"max_positions": self.plan.max_positions}
+        engine = self.stage.engine(symbols=list(self.plan.symbols), risk=risk, reconcile={"interval_s": RECONCILE_S})
         self._births.append(self.stage.crash.reached)
         if self._crashes and not self._calm and not self._armed:
             self._armed = True

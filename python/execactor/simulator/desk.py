@@ -19,6 +19,9 @@ from execactor.simulator.trading_operations import find_client_id, find_order
 
 UNKNOWN_ERROR = "Unknown error, please check your request or try again later."
 _REPEATED = frozenset({"stop", "take_profit", "exit", "cancel"})
+LATE_MS = 900
+"""Within the shortest receive window that the engine asks for: what comes later the matching engine refuses (-5028)."""
+
 _SECRETS = frozenset({"signature", "apiKey"})
 
 
@@ -168,6 +171,11 @@ class Desk:
             return Answer(
                 503, {"code": int(failed.get("code", -1001)), "msg": failed.get("msg", "Service Unavailable.")}
             )
+        late = faults.draw("executed_late", **call.facts) if call.operation.changes else None
+        if late is not None:
+            seconds = faults.delay_s({"delay_ms": LATE_MS, **late})
+            self._context.clock.call_later(seconds, lambda: self._run_late(call))
+            return Answer(503, {"code": -1000, "msg": UNKNOWN_ERROR})
         if call.via == "rest" and call.operation.changes:
             silent = faults.draw("rest_timeout", **call.facts)
             if silent is not None:
@@ -198,6 +206,10 @@ class Desk:
             return Answer(200, call.operation.run(self._context, call.params))
         except VenueError as refusal:
             return Answer(refusal.status, refusal.body())
+
+    def _run_late(self, call: Call) -> None:
+        self._run(call)
+        self._context.pulse.after(call.params.get("symbol"))
 
     def _race(self, call: Call) -> None:
         """Fault cancel_races_fill: the order fills, in part or in whole, just before the cancel reaches it."""

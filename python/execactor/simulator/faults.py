@@ -21,6 +21,7 @@ NAMES = frozenset(
         "cancel_races_fill",
         "http_503_executed",
         "http_503_failed",
+        "executed_late",
         "ws_no_answer",
         "rest_timeout",
         "listing_lag_ms",

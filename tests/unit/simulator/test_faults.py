@@ -111,6 +111,17 @@ def test_a_503_can_mean_that_nothing_happened() -> None:
     assert still.held == 0
 
 
+def test_a_503_can_come_before_the_order_is_executed() -> None:
+    still = faulty("executed_late", delay_ms=700, exact=True)
+    assert still.call(PLACE, **MARKET, newClientOrderId="late")[0] == 503
+    status, body = still.call("GET /fapi/v1/order", symbol="BTCUSDT", origClientOrderId="late")
+    assert (status, body["code"]) == (400, -2013)
+    still.clock.run(0.75)
+    assert still.held == Decimal("0.1")
+    assert still.ok("GET /fapi/v1/order", symbol="BTCUSDT", origClientOrderId="late")["status"] == "FILLED"
+    assert len(still.wire.events("ORDER_TRADE_UPDATE")) > 0
+
+
 @pytest.mark.parametrize("executed", [True, False])
 def test_a_request_can_stay_without_answer(executed: bool) -> None:
     still = faulty("rest_timeout", executed=executed, hold_s=5)
