@@ -18,6 +18,7 @@ from execactor.config import Config, Credentials
 from execactor.domain.account import EngineState
 from execactor.domain.decision import Decision, parse_decision
 from execactor.domain.errors import ExecactorError
+from execactor.domain.ids import decision_key
 from execactor.domain.messages.account import Kill, Resume
 from execactor.domain.messages.decisions import DecisionReceived, FlatMode, Receipt, SignalReceived, TradeClosed
 from execactor.domain.messages.orders import CancelOrder
@@ -185,16 +186,16 @@ class Engine:
             reason = f"symbol {signal.symbol} is not among the configured symbols"
             return OrderResult(success=False, key=signal.idempotency_key, error=reason)
         received_ns = made.context.clock.monotonic_ns()
-        receipt: Receipt = await asked(actor, SignalReceived(signal=signal, received_ns=received_ns))
-        if not receipt.accepted or receipt.duplicate or signal.action.closes:
-            error = "" if receipt.accepted else receipt.reason
-            return OrderResult(success=receipt.accepted, key=receipt.key, duplicate=receipt.duplicate, error=error)
-        answer = self._expectations.expect(lambda record: entry_result(record, receipt.key))
-        answered = await self._overview.entry_result(signal.symbol, receipt.key)
+        key = decision_key(signal.idempotency_key, signal.symbol, "")
+        answer = self._expectations.expect(lambda record: entry_result(record, key))
         try:
-            return answered if answered is not None else await asyncio.wait_for(answer, timeout_s)
+            receipt: Receipt = await asked(actor, SignalReceived(signal=signal, received_ns=received_ns))
+            if not receipt.accepted or receipt.duplicate or signal.action.closes:
+                error = "" if receipt.accepted else receipt.reason
+                return OrderResult(success=receipt.accepted, key=receipt.key, duplicate=receipt.duplicate, error=error)
+            return await asyncio.wait_for(answer, timeout_s)
         except TimeoutError:
-            return OrderResult(success=False, key=receipt.key, error="the venue has not answered in time")
+            return OrderResult(success=False, key=key, error="the venue has not answered in time")
         finally:
             answer.cancel()
 

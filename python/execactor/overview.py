@@ -14,10 +14,9 @@ from execactor.config import Config
 from execactor.domain.messages.decisions import TradeClosed
 from execactor.domain.order import Order
 from execactor.listeners import Fill
-from execactor.outcomes import OrderResult, entry_result
 from execactor.performance import Performance
 from execactor.runtime.future import as_awaitable
-from execactor.store.records import ExecutionAttributed, ExecutionBooked, OrderChanged, Record
+from execactor.store.records import ExecutionAttributed, ExecutionBooked, Record
 from execactor.store.recovery import RECENT
 
 
@@ -74,14 +73,6 @@ class Overview:
     async def order(self, client_id: str) -> Order | None:
         """One of them by its client id."""
         return next((order for order in await self.orders() if order.client_id == client_id), None)
-
-    async def entry_result(self, symbol: str, key: str) -> OrderResult | None:
-        """What the venue has answered the newest entry of this key, if it has."""
-        for order in reversed(await self._orders_of(symbol)):
-            result = entry_result(OrderChanged(order=order), key)
-            if result is not None:
-                return result
-        return None
 
     async def figures(self) -> dict[str, Any]:
         """Figures in the shape of source document 002."""

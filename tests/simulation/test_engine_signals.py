@@ -1,5 +1,6 @@
 """The embedding API: signals and single orders."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,18 @@ async def test_a_signal_that_risk_refuses_says_so(tmp_path: Path) -> None:
         result = await s.engine.execute_signal(signal(s, "large"))
         assert not result.success
         assert "notional_exceeded" in result.error
+
+
+async def test_a_refusal_that_comes_before_the_caller_is_awake_is_not_lost(tmp_path: Path) -> None:
+    async with session(tmp_path, risk={"max_order_notional": Decimal(100)}) as s:
+        await marked(s)
+        made = s.engine._running()
+        asked = asyncio.create_task(s.engine.execute_signal(signal(s, "large"), timeout_s=1))
+        await asyncio.sleep(0)
+        while not made.system.dispatcher.flush():
+            pass
+        made.context.recorder.end_turn()
+        assert "notional_exceeded" in (await asked).error
 
 
 async def test_a_signal_without_an_answer_in_time_says_so_and_is_found_later(tmp_path: Path) -> None:
