@@ -1,6 +1,9 @@
 """`execactor simulate`: figures, stories, plans from files, exit codes."""
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import msgspec
@@ -8,6 +11,7 @@ import pytest
 
 from execactor.service.cli import main
 from execactor.service.exit_codes import Exit
+from execactor.service.simulate import ended_once
 from execactor.simulation.draw import draw_plan
 
 SOUND = 3
@@ -43,6 +47,22 @@ def test_a_plan_from_a_file_is_the_seed_of_that_plan(tmp_path: Path, capsys: pyt
     from_file = json.loads(capsys.readouterr().out)
     assert main(["simulate", "--seed", str(SOUND), "--json"]) == Exit.OK
     assert json.loads(capsys.readouterr().out)["digest"] == from_file["digest"]
+
+
+def _signalled(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(5)
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_ends_a_campaign_and_a_second_one_does_not_disturb_its_end(first: signal.Signals) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with ended_once():
+        with pytest.raises(KeyboardInterrupt):
+            _signalled(first)
+        for again in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), again)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def simulate_command(
     campaign = Campaign(
         seeds, first_seed=first_seed, jobs=jobs or os.cpu_count() or 1, stop_after=stop_after, tell=progress.show
     )
-    with _sigterm_as_ctrl_c():
+    with ended_once():
         summary = campaign.run()
     progress.end()
     with _no_logging():
@@ -189,13 +189,23 @@ class _Progress:
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """So that whatever ends the command, its processes end with it and nothing stays on the disk."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def ended_once() -> Iterator[None]:
+    """SIGTERM ends like Ctrl-C, and what comes after the first of them is not heard: so that whatever ends the command,
+    its figures are told, its processes end with it and nothing stays on the disk.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def end(_number: int, _frame: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(each, end) for each in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
 
 
 @contextmanager
