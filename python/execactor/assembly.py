@@ -49,6 +49,8 @@ logger = logging.getLogger(__name__)
 MS = 1_000_000
 SECOND = 1_000 * MS
 CONNECT_S = 20.0
+CLOCK_ERROR_MS = 5_000
+"""How wrong our measure of the venue's clock may be: half of the longest round trip that a read may take, and more."""
 STOP_DEADLINE_NS = 10 * SECOND
 
 NEVER_GIVEN_UP = Supervision(keep_trying_ns=SECOND)
@@ -131,7 +133,7 @@ def assemble(
     if missing:
         raise ConfigurationError("symbols", missing, "the venue does not list them; correct the spelling")
     now_ms = clock.now_ns() // MS
-    venue_ms = now_ms + int(venue.clock_offset_ms())
+    venue_ms = now_ms + int(venue.clock_offset_ms()) - CLOCK_ERROR_MS
     journal = open_journal(config.data_path / "journal.db", account=account, now_ms=now_ms, venue_ms=venue_ms)
     settings = AccountSettings(
         account=account,

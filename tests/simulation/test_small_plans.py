@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from execactor.simulation.plan import Crash, Decide, DiskFull, GoFlat, Plan, Reset, VenueFault
+from execactor.simulation.plan import Crash, Decide, DiskFull, GoFlat, Partition, Plan, Reset, VenueFault
 from execactor.simulation.trial import run
 
 SYMBOL = "BTCUSDT"
@@ -60,3 +60,18 @@ def test_a_ban_is_waited_for_before_the_venues_clock_is_known() -> None:
 def test_connections_that_break_while_the_engine_connects_leave_no_stream_down() -> None:
     for at_ms in range(380, 460, 20):
         assert run(plan(decide(at_ms=1_000), end_ms=1_500, incidents=[Reset(at_ms=at_ms)])).problems == (), at_ms
+
+
+def test_a_fill_is_found_after_a_crash_though_the_venues_clock_was_measured_through_a_cut_network() -> None:
+    cut = Partition(at_ms=3, lasts_ms=8_202)
+    for point in range(50, 80, 3):
+        crash = Crash(point=point, down_ms=700)
+        verdict = run(plan(decide(at_ms=8_300), end_ms=8_400, incidents=[cut], crash=crash, skew_ms=-353))
+        assert verdict.problems == (), point
+
+
+def test_a_stop_whose_intent_a_full_disk_lost_is_taken_up_by_the_next_life_and_its_id_stays_used() -> None:
+    full = DiskFull(at_ms=1_012, lasts_ms=800)
+    for point in range(60, 72, 3):
+        verdict = run(plan(decide(at_ms=1_000), end_ms=2_500, incidents=[full], crash=Crash(point=point, down_ms=900)))
+        assert verdict.problems == (), point

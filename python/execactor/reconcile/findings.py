@@ -32,7 +32,7 @@ class FindingKind(StrEnum):
 _ACTIONS = {
     FindingKind.MISSED_EXECUTION: "book it on its order, once",
     FindingKind.ORDER_GONE: "ask what became of it; place it anew when it is still needed",
-    FindingKind.STRAY_ORDER: "cancel it",
+    FindingKind.STRAY_ORDER: "cancel it, or take it up when it protects the present trade",
     FindingKind.FOREIGN_ORDER: "leave it alone, SAFE MODE",
     FindingKind.ORPHAN_POSITION: "adopt it with a stop, SAFE MODE",
     FindingKind.PHANTOM_POSITION: "take over the venue's, once it shows twice",

@@ -59,7 +59,7 @@ class Journal:
     """Open for the life of the engine; not thread-safe on purpose (one thread owns the trading state).
 
     created_ms, created_venue_ms: when it began, by this machine's clock and by the venue's, which `now_ms` and
-    `venue_ms` tell (default: the same); trades of ours cannot be older than the latter.
+    `venue_ms` tell (default: the same); no trade of ours is older than the latter, however wrong that clock's measure.
     checkpoints: who moves the log into the file; a thread by default.
     Raises ConfigurationError when the file belongs to another account or a newer version, InvariantViolated when the
     chain is broken.
