@@ -36,7 +36,7 @@ class OrderKeeper(LoopActor):
         self.table = OrderTable()
         self.cancelled_ns: dict[str, int] = {}
         self.doubts = Doubts(context, symbol, lambda: self.timers)
-        self.strangers = Strangers(context, symbol, lambda: self.timers)
+        self.strangers = Strangers(context, symbol, lambda: self.timers, self._traded)
         self.unheard = Unheard(context, lambda: self.timers)
         self.last_execution_ns = 0
         self.last_trade_ms = 0
@@ -69,13 +69,17 @@ class OrderKeeper(LoopActor):
 
     def _on_execution(self, order: Order, execution: Execution) -> None:
         now_ns = self.clock.monotonic_ns()
-        self.last_execution_ns = now_ns
-        self.last_trade_ms = max(self.last_trade_ms, execution.time_ms)
-        self.context.last_trade_ms[self.symbol] = self.last_trade_ms
+        self._traded(execution)
         self.context.record(ExecutionBooked(client_id=order.client_id, execution=execution), order.client_id)
         if order.filled == execution.quantity and not order.intent.role.protective:
             self.context.latencies.record("ack_to_fill", now_ns - order.acknowledged_ns)
             self.context.latencies.record("decision_to_fill", now_ns - order.intent.decided_ns)
+
+    def _traded(self, execution: Execution) -> None:
+        """A trade, whosever, moved the position: what a listing tells from before it is outdated."""
+        self.last_execution_ns = self.clock.monotonic_ns()
+        self.last_trade_ms = max(self.last_trade_ms, execution.time_ms)
+        self.context.last_trade_ms[self.symbol] = self.last_trade_ms
 
     def _tell(self, order: Order, execution: Execution | None = None) -> None:
         update = OrderUpdate(order=order, execution=execution)

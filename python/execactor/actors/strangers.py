@@ -37,16 +37,19 @@ class JudgeStrangers(msgspec.Struct, frozen=True):
 
 
 class Strangers:
-    """The strangers of one OrderActor. `timers` is the actor's.
+    """The strangers of one OrderActor. `timers` is the actor's; traded: is told of each trade that is booked.
 
     booked: keys of the trades that were booked as another hand's. One of them may turn out to be ours after all.
     taken_over_ms: the venue's time of a position that was taken over from it; trades up to then are in it already.
     """
 
-    def __init__(self, context: Context, symbol: str, timers: Callable[[], Timers]) -> None:
+    def __init__(
+        self, context: Context, symbol: str, timers: Callable[[], Timers], traded: Callable[[Execution], None]
+    ) -> None:
         self._context = context
         self._symbol = symbol
         self._timers = timers
+        self._traded = traded
         self._held: list[tuple[int, Report]] = []
         self._identified: set[tuple[str, str]] = set()
         self.booked: set[tuple[str, str]] = set()
@@ -145,6 +148,7 @@ class Strangers:
         table.booked.add(execution.key)
         if not 0 < execution.time_ms <= self.taken_over_ms:
             self.booked.add(execution.key)
+            self._traded(execution)
             context.record(ExecutionBooked(client_id="", execution=execution), execution.symbol)
             context.positions[self._symbol].tell(StrayExecution(execution=execution))
             context.risk.tell(StrayExecution(execution=execution))

@@ -231,6 +231,14 @@ async def test_a_trade_that_an_adopted_position_holds_already_moves_nothing(
     assert position.quantity == Decimal("0.01") * (1 + strays)
 
 
+async def test_a_listing_from_before_another_hands_trade_is_outdated(stage: Stage, desk: Desk) -> None:
+    await stage.tell(desk.ref, trade(time_ms=5_000))
+    await stage.tell(desk.ref, SnapshotArrived(snapshot=snapshot("0.05", requested_ns=stage.clock.monotonic_ns())))
+    [reconciled] = stage.told("position", OrdersReconciled)
+    assert (reconciled.outdated, reconciled.quiet) == (True, False)
+    assert stage.context.last_trade_ms[SYMBOL] == 5_000
+
+
 # What the venue does itself, and whose trades a listing shows.
 
 
