@@ -21,6 +21,8 @@ def leave(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
     exits = state.of(Role.EXIT)
     if any(_still_trusted(state, order, now_ns) for order in exits) or not state.backoff_over(exits, now_ns):
         return state, effects
+    if not _book_had_time(state, exits, now_ns):
+        return state, effects
     state, effect = asking(state, _next_exit(state, exits, now_ns), now_ns)
     effects.append(effect)
     if exits and exits[-1].cause in (RejectCause.REDUCE_ONLY, RejectCause.NO_POSITION):
@@ -35,6 +37,15 @@ def leave(state: TradeState, now_ns: int) -> tuple[TradeState, list[Effect]]:
 def _still_trusted(state: TradeState, order: Order, now_ns: int) -> bool:
     patience = state.policy.repeat_ns * (3 if order.working else 1)
     return not order.settled and not due(state.asked_ns.get(order.client_id), now_ns, patience)
+
+
+def _book_had_time(state: TradeState, exits: list[Order], now_ns: int) -> bool:
+    """Whether a book too thin for the exits so far had time to fill again: the first gets a successor at once.
+
+    A series without pauses would use up the venue's count of orders, which stops need, too.
+    """
+    short = [order for order in exits if order.state is OrderState.EXPIRED]
+    return state.paused_after(short[1:], now_ns)
 
 
 def _next_exit(state: TradeState, exits: list[Order], now_ns: int) -> OrderIntent:

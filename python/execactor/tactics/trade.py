@@ -1,6 +1,6 @@
 """The state of one symbol's trade, and the small vocabulary that the tactics share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 
@@ -161,7 +161,10 @@ class TradeState(msgspec.Struct, frozen=True, kw_only=True):
 
     def backoff_over(self, ended: Iterable[Order], now_ns: int) -> bool:
         """Whether enough time has passed since the last failure: the pause doubles with each one."""
-        failures = [order for order in ended if order.state is OrderState.REJECTED]
+        return self.paused_after([order for order in ended if order.state is OrderState.REJECTED], now_ns)
+
+    def paused_after(self, failures: Sequence[Order], now_ns: int) -> bool:
+        """Whether the pause after the last of these is over, which doubles with each one."""
         if not failures:
             return True
         pause = min(self.policy.backoff_ns << min(len(failures) - 1, 10), self.policy.longest_backoff_ns)

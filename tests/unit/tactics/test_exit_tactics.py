@@ -103,6 +103,21 @@ def test_an_exit_that_expired_half_way_gets_a_successor_for_the_rest_at_once() -
     assert desk.intent("capi_exit_d1_a2").quantity == dec("0.03")
 
 
+def test_a_book_that_stays_thin_is_given_growing_pauses_so_that_exits_leave_the_stops_their_share_of_orders() -> None:
+    desk = leaving()
+    made_ns = [desk.now_ns]
+    for _ in range(6):
+        desk.fill(exits(desk)[-1], "0.001", 90_900)
+        count = len(exits(desk))
+        desk.expired(exits(desk)[-1])
+        while len(exits(desk)) == count:
+            desk.wait(10)
+            assert desk.now_ns - made_ns[-1] < 3 * SECOND
+        made_ns.append(desk.now_ns)
+    pauses = [later - earlier for earlier, later in pairwise(made_ns)]
+    assert [round(pause / 1e8) for pause in pauses] == [0, 2, 4, 8, 16, 20]
+
+
 @pytest.mark.parametrize(
     ("side", "price"),
     [
