@@ -39,6 +39,7 @@ class Kill(msgspec.Struct, frozen=True, kw_only=True):
     """Anyone -> AccountActor: the kill switch. Stays off across restarts until a person resumes."""
 
     lane: ClassVar[int] = SYSTEM
+    retry_after_restart: ClassVar[bool] = True
 
     reason: str
 
@@ -69,6 +70,7 @@ class StreamChanged(msgspec.Struct, frozen=True, kw_only=True):
     """Gateway -> AccountActor: private events are (or are not) complete from now on; either way a resync is needed."""
 
     lane: ClassVar[int] = SYSTEM
+    retry_after_restart: ClassVar[bool] = True
 
     continuous: bool
     reason: str

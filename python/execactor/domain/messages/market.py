@@ -52,6 +52,7 @@ class MarketChanged(msgspec.Struct, frozen=True, kw_only=True):
     """MarketBooks -> AccountActor: market data is lost, or flows again."""
 
     lane: ClassVar[int] = SYSTEM
+    retry_after_restart: ClassVar[bool] = True
 
     up: bool
     reason: str = ""
