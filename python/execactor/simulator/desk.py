@@ -18,7 +18,7 @@ from execactor.simulator.params import Params
 from execactor.simulator.trading_operations import find_client_id, find_order
 
 UNKNOWN_ERROR = "Unknown error, please check your request or try again later."
-_REPEATED = frozenset({"stop", "take_profit", "exit", "cancel"})
+_REPEATED = frozenset({"stop", "take_profit", "cancel"})
 LATE_MS = 900
 """Within the shortest receive window that the engine asks for: what comes later the matching engine refuses (-5028)."""
 
@@ -96,8 +96,8 @@ class Desk:
     def _repeat(self, call: Call) -> None:
         """Fault duplicate_request: the same bytes arrive once more, and the second answer reaches nobody.
 
-        Not those of an entry: ids are unique among open orders only, so a second one may fill too, which no engine
-        could prevent.
+        Not those of an entry or an exit: ids are unique among open orders only, so what fills at once is taken twice
+        and may fill twice, which no engine could prevent.
         """
         if call.repeats or call.kind not in _REPEATED:
             return

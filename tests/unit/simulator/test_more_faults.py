@@ -52,11 +52,13 @@ def test_a_request_can_arrive_twice_and_only_one_answer_comes_back() -> None:
     assert len(still.exchange.conditional.algos.open()) == 1
 
 
-def test_the_request_of_an_entry_never_arrives_twice() -> None:
+def test_the_request_of_an_entry_or_an_exit_never_arrives_twice() -> None:
     still = StillVenue()
     still.venue.faults.order("duplicate_request", 5, {})
     still.market()
     assert still.held == Decimal("0.1")
+    still.market("SELL", quantity="0.040", reduceOnly="true")
+    assert still.held == Decimal("0.06")
     assert still.log("fault") == []
 
 
