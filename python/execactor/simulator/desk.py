@@ -195,8 +195,9 @@ class Desk:
         if answer.status != 200:
             return answer
         faults = self._context.faults
-        if faults.draw("http_503_executed", **call.facts) is not None:
-            return Answer(503, {"code": -1000, "msg": UNKNOWN_ERROR})
+        executed = faults.draw("http_503_executed", **call.facts)
+        if executed is not None:
+            return Answer(503, {"code": int(executed.get("code", -1000)), "msg": executed.get("msg", UNKNOWN_ERROR)})
         if call.via == "ws" and faults.draw("ws_no_answer", **call.facts) is not None:
             return Lost()
         return answer
