@@ -196,6 +196,14 @@ class ForcedClose(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     per_cent: int = 100
 
 
+class PartFills(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Somebody takes a part of each of our orders that rest in the symbol's book, at their own prices."""
+
+    at_ms: int
+    symbol: str
+    per_mille: int
+
+
 class Crash(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`kill -9` at the so-manyeth crash point (simulation/crash.py) since the start that followed the crash before; the
     next life begins after a while.
@@ -221,6 +229,7 @@ Incident: TypeAlias = (
     | StopVanishes
     | OtherHand
     | ForcedClose
+    | PartFills
 )
 
 

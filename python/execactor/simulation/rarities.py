@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from execactor.runtime import RandomStreams
-from execactor.simulation.plan import Act, Decide, Incident, Plan, VenueFault
+from execactor.simulation.plan import Act, Decide, Incident, PartFills, Plan, VenueFault
 
 
 def with_rarities(plan: Plan) -> Plan:
@@ -39,6 +39,11 @@ def _incidents(rng: random.Random, plan: Plan) -> Iterator[Incident]:
         # The rest of an entry stays open while its first part is held.
         gap_ms = rng.choice((400, 1_500, 4_000))
         yield VenueFault(at_ms=0, name="partial_fills", options={"role": "entry", "parts": 3, "gap_ms": gap_ms})
+    rests = [act for act in plan.acts if isinstance(act, Decide) and act.entry_bps < 0]
+    if rests and rng.random() < 0.3:
+        # A part of an entry fills, and the rest goes on resting.
+        part_ms = min(rests[0].at_ms + rng.randrange(100, 1_500), plan.end_ms - 1)
+        yield PartFills(at_ms=part_ms, symbol=rests[0].symbol, per_mille=rng.choice((100, 500, 900)))
     if rng.random() < 0.04:
         # No stop gets through for longer than a position may be without one.
         yield VenueFault(at_ms=at_ms, name="http_503_failed", count=rng.choice((5, 8)), options={"role": "sl"})

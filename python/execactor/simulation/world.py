@@ -18,6 +18,7 @@ from execactor.simulation.plan import (
     ForcedClose,
     Incident,
     OtherHand,
+    PartFills,
     Partition,
     Reset,
     Silence,
@@ -130,6 +131,8 @@ class World:
                 self._trade_for_somebody_else(incident)
             case ForcedClose():
                 self._close_by_force(incident)
+            case PartFills(symbol=symbol, per_mille=per_mille):
+                self._fill_in_part(symbol, per_mille)
 
     def _venue_fault(self, name: str, count: int, options: dict[str, object]) -> None:
         venue = self._stage.venue
@@ -231,6 +234,13 @@ class World:
         name = f"autoclose-{venue.exchange.now_ms()}" if forced.why == "liquidation" else "adl_autoclose"
         self._try(lambda: venue.exchange.close_by_force(forced.symbol, lots, name))
         venue.pulse.after(forced.symbol)
+
+    def _fill_in_part(self, symbol: str, per_mille: int) -> None:
+        exchange = self._stage.venue.exchange
+        for order in exchange.orders.open(symbol):
+            if not order.client_id.startswith(BY_HAND):
+                exchange.fill_resting(order, max(1, order.remaining * per_mille // 1_000))
+        self._stage.venue.pulse.after(symbol)
 
     @staticmethod
     def _try(call: Callable[[], object]) -> None:

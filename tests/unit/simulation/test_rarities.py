@@ -3,7 +3,7 @@
 from collections import Counter
 
 from execactor.simulation.draw import draw_plan
-from execactor.simulation.plan import Decide, Plan, VenueFault
+from execactor.simulation.plan import Decide, PartFills, Plan, VenueFault
 from execactor.simulation.rarities import with_rarities
 
 SEEDS = range(300)
@@ -19,6 +19,7 @@ def test_each_of_them_comes_in_some_seeds_and_not_in_most() -> None:
     shares = [
         sum(told_again(plan) for plan in plans),
         sum(plan.max_positions == 1 for plan in plans),
+        sum(any(isinstance(each, PartFills) for each in plan.incidents) for plan in plans),
         sum(
             any(isinstance(each, VenueFault) and each.name == "executed_late" for each in plan.incidents)
             for plan in plans
