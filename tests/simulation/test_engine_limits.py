@@ -27,7 +27,7 @@ async def test_a_daily_loss_at_the_limit_pauses_entries_until_a_person_resumes(t
             s.move("-0.45")
             await s.state(EngineState.PAUSED)
             assert s.held() > 0, "an unrealised loss counts"
-            [alert] = s.alerts("DAILY_LOSS_BREACH")
+            alert = await s.alerted("DAILY_LOSS_BREACH")
             assert alert.level is AlertLevel.CRITICAL
             assert alert.text.startswith("daily loss 0.02% of 100000")
             await until(lambda: not s.resting("entry"))

@@ -71,7 +71,7 @@ async def test_an_orphan_that_no_event_tells_gets_its_stop(tmp_path: Path) -> No
         await until(lambda: s.resting("sl"))
         assert s.engine.state is EngineState.SAFE_MODE
         await until_async(lambda: _holds(s))
-        assert s.alerts("ORPHAN_POSITION")
+        assert await s.alerted("ORPHAN_POSITION")
 
 
 async def test_while_market_data_is_lost_new_entries_wait_and_what_rests_stays(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ async def test_while_market_data_is_lost_new_entries_wait_and_what_rests_stays(t
         books = s.engine._running().books
         books.on_market_lost("a test pulled the plug")
         await s.state(EngineState.RECONCILING)
-        assert s.alerts("MARKET_LOST")
+        assert await s.alerted("MARKET_LOST")
         await s.feed_resting("waits", action="short")
         await s.view()
         assert s.placed() == ["capi_entry_rests"]

@@ -59,6 +59,7 @@ async def test_a_stop_that_is_refused_again_and_again_means_a_market_exit_and_sa
         assert 2.0 <= seconds_between(opening, closing) < 2.6, "the deadline for a stop is 2 s"
         assert len(s.placed("sl")) >= 3
         assert s.engine.state is EngineState.SAFE_MODE
+        await s.alerted("PROTECTIVE_EXIT")
         [alert] = s.alerts("PROTECTIVE_EXIT")
         assert alert.level is AlertLevel.CRITICAL
         assert "no stop was acknowledged within 2 s" in alert.text
@@ -97,7 +98,7 @@ async def test_a_venue_that_says_a_stop_exists_is_believed_and_compared_with(tmp
         s.fault("reject_next", kind="stop", code=-4130, msg="An open stop with closePosition exists.")
         await s.feed("exists")
         await until(lambda: any("a stop exists already" in record.reason for record in s.records(Reconciled)))
-        assert s.alerts("MISSING_STOP"), "the listing does not show it"
+        assert await s.alerted("MISSING_STOP"), "the listing does not show it"
         assert s.held() > 0
         await until(lambda: s.resting("sl") == ["capi_sl_exists_a2"])
         s.move("-0.8")
@@ -194,7 +195,7 @@ async def test_a_stop_that_is_acknowledged_and_never_seen_gets_a_second_one(tmp_
         await until(lambda: s.resting("sl") == ["capi_sl_ghost_a2"])
         first, second = s.requests("sl")
         assert 0.3 <= seconds_between(first, second) < 1.2
-        assert s.alerts("STOP_UNVERIFIED")
+        assert await s.alerted("STOP_UNVERIFIED")
         assert s.engine.state is EngineState.RUNNING
         await s.still()
         s.move("-2")
@@ -222,7 +223,10 @@ async def test_an_order_that_hangs_while_triggering_is_overtaken_by_an_exit(tmp_
             await until(lambda: s.held() == 0, within_s=6)
             assert s.fills()[-1]["client_id"] == "capi_exit_stuck"
             assert s.placed("sl") == ["capi_sl_stuck"]
-            assert bool(s.alerts("PROTECTIVE_EXIT")) == (role == "sl")
+            if role == "sl":
+                await s.alerted("PROTECTIVE_EXIT")
+            else:
+                assert s.alerts("PROTECTIVE_EXIT") == []
 
     await side_by_side(tmp_path, {"stop": partial(hangs, "sl", "-0.8"), "target": partial(hangs, "tp1", "0.2")})
 

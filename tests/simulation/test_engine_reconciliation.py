@@ -108,6 +108,7 @@ async def adopted(s: Session, quantity: Decimal) -> None:
     """The position is ours now, with a stop 1 % away, SAFE MODE and an alert; and it stays that size."""
     await until(lambda: s.resting("sl"))
     assert s.engine.state is EngineState.SAFE_MODE
+    await s.alerted("ORPHAN_POSITION")
     [alert] = s.alerts("ORPHAN_POSITION")
     assert alert.level is AlertLevel.CRITICAL
     stop = s.algo(s.resting("sl")[0])
@@ -257,7 +258,7 @@ async def test_a_stray_order_with_our_prefix_is_cancelled(tmp_path: Path) -> Non
         s.admin.order(body | {"client_id": "capi_entry_ghost"})
         assert s.resting() == ["capi_entry_ghost"]
         await until(lambda: not s.resting())
-        assert s.alerts("STRAY_ORDER")
+        assert await s.alerted("STRAY_ORDER")
         assert s.engine.state is EngineState.RUNNING
 
 
@@ -333,6 +334,7 @@ async def test_a_position_that_the_venue_closes_itself_is_booked_and_named(
         [trade] = s.engine.trades()
         assert (trade.outcome, trade.pnl) == (outcome, s.wallet - WALLET)
         assert trade.exit_price > 0
+        await s.alerted(code)
         assert [alert.level for alert in s.alerts(code)] == [AlertLevel.CRITICAL]
         assert s.alerts("FOREIGN_ORDER", "STRAY_EXECUTION") == []
         await s.state(state)
@@ -371,7 +373,7 @@ async def test_a_fill_that_came_while_the_stream_was_down_is_booked_once(tmp_pat
         s.fill_entry("1")
         await s.protected("gap")
         assert len(s.engine.fills()) == len(s.fills()) == 1
-        assert s.alerts("MISSED_FILL")
+        assert await s.alerted("MISSED_FILL")
         await s.state(EngineState.RUNNING)
         await ends_flat(s)
         assert s.engine.trades()[0].pnl == s.wallet - before
@@ -385,7 +387,7 @@ async def test_the_state_pauses_while_the_private_stream_is_down(tmp_path: Path)
         s.venue.venue.private.disconnect("server restart")
         await until(lambda: EngineState.RUNNING in states)
         assert states[0] is EngineState.PAUSED
-        assert s.alerts("STREAM_LOST")
+        assert await s.alerted("STREAM_LOST")
 
 
 @pytest.mark.parametrize("replace", [True, False], ids=["the event is lost", "the event follows"])
