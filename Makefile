@@ -7,7 +7,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Ca
 SEEDS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: build demo test simulate lint bench clean help
+.PHONY: build demo test simulate lint bench clean help kills
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ lint: build ## format, types, clippy, and the stub of the extension
 
 bench: build ## latency through all actors, the book beside a plain Python book, the actor runtime and its gates
 	$(BIN)/python bench/run.py
+
+kills: build ## 300 real SIGKILLs of the service in trades on the simulator, each judged (about ten minutes)
+	$(BIN)/python tests/simulation/kill_soak.py --kills 300
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage*
