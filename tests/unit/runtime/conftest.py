@@ -46,7 +46,7 @@ def seen() -> list[Any]:
 @pytest.fixture
 def stop_all() -> Iterator[None]:
     yield
-    pykka.ActorRegistry.stop_all()
+    pykka.ActorRegistry.stop_all(timeout=30)
 
 
 @pytest.fixture
